@@ -1,0 +1,1 @@
+"""The `nvr` command: options in, one sentence out."""

@@ -1,0 +1,58 @@
+"""Tell repeated trouble at most once a second, with how often it happened."""
+
+import logging
+import threading
+
+from nvr.core.clock import Clock, SystemClock
+
+
+class ThrottledLog:
+    """Logs the first report at once, then at most one line per interval that counts the rest.
+
+    Thread-safe. What is held back is told by the next report after the interval, or by `flush`.
+    """
+
+    def __init__(
+        self,
+        logger: logging.Logger,
+        level: int = logging.WARNING,
+        interval_s: float = 1.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self._logger = logger
+        self._level = level
+        self._interval_s = interval_s
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._last_s: float | None = None
+        self._held_back = 0
+        self._total = 0
+
+    @property
+    def total(self) -> int:
+        """How many reports there were, told or held back."""
+        return self._total
+
+    def report(self, sentence: str) -> None:
+        """Log `sentence`, or count it if one was logged less than an interval ago."""
+        now_s = self._clock.monotonic()
+        with self._lock:
+            self._total += 1
+            if self._last_s is not None and now_s - self._last_s < self._interval_s:
+                self._held_back += 1
+                return
+            held_back, self._held_back, self._last_s = self._held_back, 0, now_s
+        self._log(sentence, held_back)
+
+    def flush(self, sentence: str) -> None:
+        """Log `sentence` with the reports held back so far; nothing if there are none."""
+        with self._lock:
+            held_back, self._held_back = self._held_back, 0
+        if held_back:
+            self._log(sentence, held_back)
+
+    def _log(self, sentence: str, held_back: int) -> None:
+        if held_back:
+            self._logger.log(self._level, "%s (and %d more like it)", sentence, held_back)
+        else:
+            self._logger.log(self._level, "%s", sentence)

@@ -1,0 +1,136 @@
+"""The messages, as frozen pydantic models: field names and meanings here are the wire format.
+
+A reader accepts fields that it does not know and refuses a higher major `schema_version`. Fields are only
+ever added, and additions are optional.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from nvr.core.errors import MessageError
+
+SCHEMA_VERSION = "1.0"
+_SCHEMA_MAJOR = int(SCHEMA_VERSION.partition(".")[0])
+
+TimestampSource = Literal["rtcp", "arrival", "file"]
+
+
+def to_aware_utc(value: datetime) -> datetime:
+    """Return the same instant as aware UTC; a naive value is taken as local time.
+
+    Roboflow's `VideoFrame.frame_timestamp` is naive local time, and so were the events of older publishers.
+    """
+    return value.astimezone(UTC)
+
+
+AwareUtc = Annotated[datetime, AfterValidator(to_aware_utc)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+class BoundingBox(_Message):
+    """A box by its centre, in pixels of the source frame."""
+
+    x: Finite = Field(description="Centre, pixels from the left edge of the source frame.")
+    y: Finite = Field(description="Centre, pixels from the top edge of the source frame.")
+    width: NonNegative = Field(description="Width in pixels of the source frame.")
+    height: NonNegative = Field(description="Height in pixels of the source frame.")
+
+    @classmethod
+    def from_xyxy_px(cls, left: float, top: float, right: float, bottom: float) -> Self:
+        """Build a box from its edges in source pixels; `right >= left` and `bottom >= top`."""
+        return cls(x=(left + right) / 2, y=(top + bottom) / 2, width=right - left, height=bottom - top)
+
+    @property
+    def xyxy_px(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom edge in source pixels."""
+        half_width, half_height = self.width / 2, self.height / 2
+        return (self.x - half_width, self.y - half_height, self.x + half_width, self.y + half_height)
+
+
+class Detection(_Message):
+    """One object seen in one frame."""
+
+    class_name: str = Field(description="Name of the class, as the model's catalogue entry says it.")
+    confidence: Confidence = Field(description="How sure the model is, 0..1.")
+    bbox: BoundingBox = Field(description="Where it is.")
+    tracker_id: int | None = Field(default=None, description="The track it belongs to, unique per source.")
+    class_id: int | None = Field(default=None, description="Number of the class in the model's list.")
+    zones: tuple[str, ...] = Field(default=(), description="Names of the zones it stands in.")
+
+
+class DetectionEvent(_Message):
+    """What a model saw in one analysed frame of one source; sent also when it saw nothing."""
+
+    schema_version: str = Field(
+        default=SCHEMA_VERSION,
+        pattern=r"^[0-9]{1,6}\.[0-9]{1,6}$",
+        description="Version of this message: a reader refuses a higher major one.",
+    )
+    source_id: int = Field(description="Number of the camera.")
+    frame_id: int = Field(description="Number of the frame within the source since the processor's start.")
+    timestamp: AwareUtc = Field(description="When the frame was captured, aware UTC.")
+    model_id: str = Field(description="The model that looked.")
+    inference_time_ms: NonNegative = Field(description="Time of the inference call that held this frame.")
+    detections: tuple[Detection, ...] = Field(default=(), description="What was seen.")
+    fps: NonNegative | None = Field(default=None, description="Frames of this source analysed per second.")
+    latency_ms: Finite | None = Field(
+        default=None,
+        description="From capture to the building of this event; negative if the camera's clock is ahead.",
+    )
+    frame_width: Annotated[int, Field(gt=0)] | None = Field(default=None, description="Width of the source frame.")
+    frame_height: Annotated[int, Field(gt=0)] | None = Field(default=None, description="Height of the source frame.")
+    pts: int | None = Field(default=None, description="Presentation time of the frame, in units of the stream.")
+    rtp_timestamp: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(
+        default=None, description="RTP timestamp of the frame, where known."
+    )
+    timestamp_source: TimestampSource | None = Field(
+        default=None,
+        description="How `timestamp` was obtained: the camera's RTCP reports, arrival, or a file's own time.",
+    )
+    instance_id: str | None = Field(default=None, description="The processor that published it.")
+
+    @field_validator("schema_version")
+    @classmethod
+    def _refuse_higher_major(cls, value: str) -> str:
+        major = int(value.partition(".")[0])
+        if major > _SCHEMA_MAJOR:
+            raise ValueError(f"version {value} is newer than this reader, which knows {_SCHEMA_MAJOR}.x")
+        return value
+
+    def to_json(self) -> bytes:
+        """Return the message as it travels: UTF-8 JSON without the optional fields that are unset."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+    @classmethod
+    def from_json(cls, payload: bytes | str) -> Self:
+        """Read a message as it travels.
+
+        Raises:
+            MessageError: It is no JSON, breaks the schema or has a higher major version; names field and value.
+        """
+        try:
+            return cls.model_validate_json(payload)
+        except ValidationError as error:
+            raise MessageError(f"not a {cls.__name__}: {first_problem(error)}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return one line for the first problem of a validation: the field, what is wrong, the value given."""
+    problems = error.errors(include_url=False, include_context=False)
+    first = problems[0]
+    field = ".".join(str(part) for part in first["loc"]) or "payload"
+    rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{field}: {first['msg']}, got {_shorten(first['input'])}{rest}"
+
+
+def _shorten(value: object, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"

@@ -1,0 +1,28 @@
+import logging
+
+import pytest
+
+from nvr.core.clock import ManualClock
+from nvr.core.throttle import ThrottledLog
+
+logger = logging.getLogger("test.throttle")
+
+
+def test_tells_at_once_then_once_a_second_with_the_count(caplog: pytest.LogCaptureFixture) -> None:
+    clock = ManualClock()
+    throttled = ThrottledLog(logger, clock=clock)
+    for _ in range(5):
+        throttled.report("no route")
+    clock.advance(1.0)
+    throttled.report("no route")
+    assert [record.message for record in caplog.records] == ["no route", "no route (and 4 more like it)"]
+    assert throttled.total == 6
+
+
+def test_flush_tells_what_was_held_back_and_then_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    throttled = ThrottledLog(logger, clock=ManualClock())
+    throttled.report("first")
+    throttled.report("second")
+    throttled.flush("recovered")
+    throttled.flush("recovered")
+    assert [record.message for record in caplog.records] == ["first", "recovered (and 1 more like it)"]
