@@ -1,0 +1,1 @@
+"""From images to boxes: networks, their heads, and a detector without weights."""

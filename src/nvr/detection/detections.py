@@ -1,0 +1,69 @@
+"""What a detector answers, and what a detector is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvr.core.errors import InvalidInputError
+
+Image = NDArray[np.uint8]
+"""(H, W, 3) uint8, BGR."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """The objects seen in one image, as parallel arrays of length n, strongest first."""
+
+    xyxy_px: NDArray[np.float32]
+    """(n, 4) left, top, right, bottom in pixels of the image, inside it."""
+    confidence: NDArray[np.float32]
+    """(n,) 0..1."""
+    class_id: NDArray[np.int32]
+    """(n,) index into the detector's `class_names`."""
+
+    def __post_init__(self) -> None:
+        n = len(self.xyxy_px)
+        for name, array, shape, dtype in (
+            ("xyxy_px", self.xyxy_px, (n, 4), np.float32),
+            ("confidence", self.confidence, (n,), np.float32),
+            ("class_id", self.class_id, (n,), np.int32),
+        ):
+            if array.shape != shape or array.dtype != dtype:
+                raise InvalidInputError(f"{name}: expected {shape} {np.dtype(dtype)}, got {array.shape} {array.dtype}")
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Return the answer of a detector that saw nothing."""
+        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
+
+    def __len__(self) -> int:
+        return len(self.xyxy_px)
+
+
+class Detector(Protocol):
+    """Anything that finds objects in images. Called from one thread at a time."""
+
+    @property
+    def model_id(self) -> str:
+        """The name that events carry."""
+        ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names by class id."""
+        ...
+
+    def infer(self, images: Sequence[Image]) -> list[Detections]:
+        """Find objects in a batch of images of any sizes; one answer per image, in order.
+
+        Raises:
+            FrameError: An image is empty or not (H, W, 3) uint8.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the network; the detector cannot be used afterwards."""
+        ...
