@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nvr.core.errors import ConfigurationError
+from nvr.core.names import RESERVED_WORDS, check_name, check_tenant, is_name
 
 ROOT = "nvr"
 DEFAULT_DETECTIONS_PREFIX = "nvr/detections"
@@ -26,11 +26,7 @@ class TopicKind(StrEnum):
     ACK = "control/status"
 
 
-RESERVED_WORDS = frozenset({"detections", "tracks", "recordings", "alerts", "status", "metrics", "control"})
-"""No tenant may have one of these names: `nvr/status/…` would be read both ways."""
-
 _SOURCE_KINDS = frozenset({TopicKind.DETECTIONS, TopicKind.TRACKS, TopicKind.RECORDINGS})
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _CANONICAL_INT = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -50,33 +46,6 @@ class ParsedTopic:
         if self.kind not in _SOURCE_KINDS or self.key is None:
             return None
         return int(self.key)
-
-
-def check_name(name: str, what: str) -> str:
-    """Return `name` if it may be one level of a topic.
-
-    Raises:
-        ConfigurationError: It is empty, too long, or holds a wildcard, a slash or other signs.
-    """
-    if not _NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"{what} {name[:80]!r} is not a valid name: "
-            "use 1 to 63 letters, digits, '_', '-' or '.', the first a letter or digit"
-        )
-    return name
-
-
-def check_tenant(tenant: str) -> str:
-    """Return `tenant` if a tenant may be called so.
-
-    Raises:
-        ConfigurationError: It is no valid name or one of the reserved words.
-    """
-    if tenant in RESERVED_WORDS:
-        raise ConfigurationError(
-            f"tenant {tenant!r} is a reserved word; reserved are {', '.join(sorted(RESERVED_WORDS))}"
-        )
-    return check_name(tenant, "tenant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +114,11 @@ def topic_for_source(source_id: int, prefix: str = DEFAULT_DETECTIONS_PREFIX) ->
     return f"{prefix}/{source_id}"
 
 
+def detections_prefix(tenant: str | None, override: str | None = None) -> str:
+    """Return the topic of detections without the source id: `override` where given, else that of the tenant."""
+    return Topics(tenant).prefix(TopicKind.DETECTIONS) if override is None else override.rstrip("/")
+
+
 def parse_source_id_from_topic(topic: str) -> int | None:
     """Return the source that a topic ends with, or None where its last level is no source id.
 
@@ -164,7 +138,7 @@ def parse_topic(topic: str) -> ParsedTopic | None:
     first, _, rest = path.partition("/")
     if first in RESERVED_WORDS:
         return _parse_below_root(None, path)
-    if not _NAME.fullmatch(first):
+    if not is_name(first):
         return None
     return _parse_below_root(first, rest)
 
@@ -174,11 +148,11 @@ def _parse_below_root(tenant: str | None, path: str) -> ParsedTopic | None:
         return ParsedTopic(tenant, TopicKind.COMMANDS, None)
     levels = path.split("/")
     match levels:
-        case ["control", "status", instance, "ack"] if _NAME.fullmatch(instance):
+        case ["control", "status", instance, "ack"] if is_name(instance):
             return ParsedTopic(tenant, TopicKind.ACK, instance)
         case [("detections" | "tracks" | "recordings") as kind, source] if _CANONICAL_INT.fullmatch(source):
             return ParsedTopic(tenant, TopicKind(kind), source)
-        case [("alerts" | "status" | "metrics") as kind, key] if _NAME.fullmatch(key):
+        case [("alerts" | "status" | "metrics") as kind, key] if is_name(key):
             return ParsedTopic(tenant, TopicKind(kind), key)
         case _:
             return None

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nvr.core.errors import MessageError
+from nvr.core.validation import first_problem
 
 SCHEMA_VERSION = "1.0"
 _SCHEMA_MAJOR = int(SCHEMA_VERSION.partition(".")[0])
@@ -120,17 +121,3 @@ class DetectionEvent(_Message):
             return cls.model_validate_json(payload)
         except ValidationError as error:
             raise MessageError(f"not a {cls.__name__}: {first_problem(error)}") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """Return one line for the first problem of a validation: the field, what is wrong, the value given."""
-    problems = error.errors(include_url=False, include_context=False)
-    first = problems[0]
-    field = ".".join(str(part) for part in first["loc"]) or "payload"
-    rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{field}: {first['msg']}, got {_shorten(first['input'])}{rest}"
-
-
-def _shorten(value: object, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[:limit]}…"

@@ -1,0 +1,5 @@
+"""Messages between processes over MQTT; the only package that imports paho."""
+
+from nvr.bus.connection import MqttConnection
+
+__all__ = ["MqttConnection"]

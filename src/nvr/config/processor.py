@@ -1,0 +1,55 @@
+"""Settings of a processor."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from nvr.config.broker import MqttSettings
+from nvr.config.streams import PositiveSeconds, StreamSettings
+from nvr.core.errors import ConfigurationError
+from nvr.core.names import check_name
+
+
+class StreamProcessorConfig(StreamSettings, MqttSettings):
+    """Everything that `nvr processor` can be told."""
+
+    instance_id: str = Field(default="processor", description="Name of this processor among all on the broker.")
+    model_id: str = Field(
+        default="yolox-nano",
+        min_length=1,
+        description="Catalogue name, path of an .onnx file, `motion`, or `roboflow:<model id>`.",
+    )
+    confidence_threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        default=0.35, description="Detections less sure than this are not published, 0..1."
+    )
+    classes: tuple[str, ...] = Field(default=(), description="Class names to publish; empty: all that the model knows.")
+    max_fps: Annotated[float, Field(gt=0, le=240, allow_inf_nan=False)] | None = Field(
+        default=5.0, description="Most frames per second that are analysed of each camera; none: as many as possible."
+    )
+    max_batch: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=16, description="Most frames in one inference; what is ready goes, nothing waits for a full batch."
+    )
+    mqtt_enabled: bool = Field(default=True, description="Publish to the broker; false where another sink is enough.")
+    mqtt_qos: Literal[0, 1, 2] = Field(
+        default=0, description="QoS of detections: 0 is cheapest, 1 survives a lost packet."
+    )
+    jsonl_path: Path | None = Field(default=None, description="Also append each event as a line of JSON to this file.")
+    sink_queue_size: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=256, description="Events that may wait for a slow sink before the oldest is dropped and counted."
+    )
+    enable_watchdog: bool = Field(
+        default=True,
+        description="Reconnect a camera that is connected but delivers no picture, and report a detector that hangs.",
+    )
+    watchdog_timeout_s: PositiveSeconds = Field(
+        default=10.0, description="How long a camera may deliver no picture, or the detector no answer, before that."
+    )
+
+    @model_validator(mode="after")
+    def _check_instance(self) -> Self:
+        try:
+            check_name(self.instance_id, "instance")
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
+        return self

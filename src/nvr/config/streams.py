@@ -1,0 +1,51 @@
+"""Which cameras, and how patient to be with them."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+PositiveSeconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+RtspTransport = Literal["tcp", "udp"]
+
+
+def _check_uri(uri: str) -> str:
+    stripped = uri.strip()
+    if not stripped or any(ord(sign) < 32 for sign in stripped):
+        raise ValueError("a stream URI must not be empty or hold control characters")
+    return stripped
+
+
+StreamUri = Annotated[str, AfterValidator(_check_uri), Field(max_length=2048)]
+
+
+class StreamSettings(BaseModel):
+    """The cameras of a process and the timeouts of their connections."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    stream_uris: tuple[StreamUri, ...] = Field(
+        default=(), description="One URI per camera: rtsp://, http:// or a file; the order gives the source ids."
+    )
+    first_source_id: int = Field(
+        default=0, ge=0, description="Source id of the first camera; lets several processors share the numbering."
+    )
+    rtsp_transport: RtspTransport = Field(
+        default="tcp", description="tcp loses nothing and passes firewalls; udp for cameras that speak nothing else."
+    )
+    open_timeout_s: PositiveSeconds = Field(default=5.0, description="How long a camera may take to answer.")
+    read_timeout_s: PositiveSeconds = Field(
+        default=5.0, description="How long a camera may stay silent before its connection is given up."
+    )
+    reconnect_max_s: PositiveSeconds = Field(
+        default=30.0, description="Longest wait between two tries to reach a camera; the first tries come sooner."
+    )
+
+    @property
+    def source_ids(self) -> tuple[int, ...]:
+        """One id per URI, in order."""
+        return tuple(range(self.first_source_id, self.first_source_id + len(self.stream_uris)))
+
+
+def stream_server_uris(server: str, n: int) -> tuple[str, ...]:
+    """Return the URIs of `n` streams as test servers name them: `{server}/live/{i}.stream`."""
+    return tuple(f"{server.rstrip('/')}/live/{i}.stream" for i in range(n))

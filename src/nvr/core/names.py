@@ -1,0 +1,42 @@
+"""What tenants, instances, rules and models may be called: names that are safe as one level of a topic."""
+
+import re
+
+from nvr.core.errors import ConfigurationError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+
+RESERVED_WORDS = frozenset({"detections", "tracks", "recordings", "alerts", "status", "metrics", "control"})
+"""No tenant may have one of these names: `nvr/status/…` would be read both ways."""
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text may be one level of a topic: 1 to 63 letters, digits, `_`, `-`, `.`, not first a sign."""
+    return _NAME.fullmatch(text) is not None
+
+
+def check_name(name: str, what: str) -> str:
+    """Return `name` if it may be one level of a topic.
+
+    Raises:
+        ConfigurationError: It is empty, too long, or holds a wildcard, a slash or other signs.
+    """
+    if not is_name(name):
+        raise ConfigurationError(
+            f"{what} {name[:80]!r} is not a valid name: "
+            "use 1 to 63 letters, digits, '_', '-' or '.', the first a letter or digit"
+        )
+    return name
+
+
+def check_tenant(tenant: str) -> str:
+    """Return `tenant` if a tenant may be called so.
+
+    Raises:
+        ConfigurationError: It is no valid name or one of the reserved words.
+    """
+    if tenant in RESERVED_WORDS:
+        raise ConfigurationError(
+            f"tenant {tenant!r} is a reserved word; reserved are {', '.join(sorted(RESERVED_WORDS))}"
+        )
+    return check_name(tenant, "tenant")

@@ -1,0 +1,28 @@
+"""Say what pydantic found wrong in one line."""
+
+import re
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from nvr.core.masking import MASK, mask_credentials
+
+_SECRET_FIELD = re.compile(r"passw|secret|token|key", re.IGNORECASE)
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return one line for the first problem of a validation: the field, what is wrong, the value given."""
+    problems = error.errors(include_url=False, include_context=False)
+    first = problems[0]
+    field = ".".join(str(part) for part in first["loc"]) or "payload"
+    rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    value = MASK if _SECRET_FIELD.search(field) else _shorten(first["input"])
+    return f"{field}: {first['msg']}{'' if value is None else f', got {value}'}{rest}"
+
+
+def _shorten(value: object, limit: int = 60) -> str | None:
+    """Return a value as a person may see it; None for a whole section, which may hold a password."""
+    if isinstance(value, Mapping):
+        return None
+    text = mask_credentials(repr(value))
+    return text if len(text) <= limit else f"{text[:limit]}…"

@@ -1,0 +1,56 @@
+"""Hand over the freshest frame of each camera; older ones give way."""
+
+import threading
+
+from nvr.media.frame import Frame
+
+
+class FreshestFrames:
+    """One place per camera; a newer frame replaces one that was not taken, and the loss is counted.
+
+    Any thread may put; one thread takes.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._waiting: dict[int, Frame] = {}
+        self._replaced: dict[int, int] = {}
+        self._is_closed = False
+
+    def put(self, frame: Frame) -> None:
+        """Offer a frame; never waits."""
+        with self._condition:
+            if self._waiting.pop(frame.source_id, None) is not None:
+                self._replaced[frame.source_id] = self._replaced.get(frame.source_id, 0) + 1
+            self._waiting[frame.source_id] = frame
+            self._condition.notify()
+
+    def take(self, limit: int, timeout_s: float) -> list[Frame]:
+        """Return what is ready, at most `limit` frames, those received first in front.
+
+        Waits only while nothing is ready; empty after `timeout_s` or when closed. A camera whose frame was left
+        over for want of room goes before those that come later, so none starves.
+        """
+        with self._condition:
+            if not self._waiting and not self._is_closed:
+                self._condition.wait(timeout_s)
+            ready = sorted(self._waiting.values(), key=lambda frame: frame.received_s)[:limit]
+            for frame in ready:
+                del self._waiting[frame.source_id]
+            return ready
+
+    def discard(self, source_id: int) -> None:
+        """Forget the waiting frame of a camera that has gone."""
+        with self._condition:
+            self._waiting.pop(source_id, None)
+
+    def replaced(self, source_id: int) -> int:
+        """Return how many frames of a camera gave way to newer ones."""
+        with self._condition:
+            return self._replaced.get(source_id, 0)
+
+    def close(self) -> None:
+        """Wake the taker; it gets what is left, then nothing."""
+        with self._condition:
+            self._is_closed = True
+            self._condition.notify_all()

@@ -1,0 +1,91 @@
+"""Open a camera or file and turn the library's errors into ours."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import av
+from av.container import InputContainer
+
+from nvr.core.errors import ConfigurationError, CredentialsError, NvrError, StreamError, UnsupportedError
+from nvr.core.masking import mask_credentials
+
+_NETWORK_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "rtmp", "udp", "rtp", "srt", "tcp"})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How to open a source."""
+
+    rtsp_transport: str
+    """`tcp` or `udp`."""
+    open_timeout_s: float
+    read_timeout_s: float
+
+
+def is_file(uri: str) -> bool:
+    """Tell whether a URI names a file on this machine rather than something on the network."""
+    return urlsplit(uri).scheme.lower() not in _NETWORK_SCHEMES
+
+
+def file_path(uri: str) -> Path:
+    """Return the path that a `file:` URI or a plain path names."""
+    return Path(uri.removeprefix("file://")) if uri.startswith("file://") else Path(uri)
+
+
+def open_source(uri: str, options: SourceOptions) -> InputContainer:
+    """Open a source and find its streams; returns within about twice the timeouts.
+
+    Raises:
+        CredentialsError: The camera refused user and password.
+        ConfigurationError: There is no such file or path.
+        UnsupportedError: The protocol is unknown to this build.
+        StreamError: It cannot be reached, does not answer, or sends what is no video.
+    """
+    try:
+        if is_file(uri):
+            return av.open(str(file_path(uri)), mode="r")
+        # FFmpeg asks the interrupt callback again after its own retry, so a timeout fires after twice its value
+        timeout = (options.open_timeout_s, options.read_timeout_s / 2)
+        return av.open(uri, mode="r", timeout=timeout, options=_ffmpeg_options(uri, options))
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise translate_error(error, uri) from error
+
+
+def _ffmpeg_options(uri: str, options: SourceOptions) -> dict[str, str]:
+    if urlsplit(uri).scheme.lower() not in {"rtsp", "rtsps"}:
+        return {}
+    return {
+        "rtsp_transport": options.rtsp_transport,
+        # one video frame is enough to know a stream whose SDP has its parameter sets
+        "analyzeduration": "1000000",
+    }
+
+
+def translate_error(error: Exception, uri: str) -> NvrError:
+    """Return our error for one of PyAV's; its message names the source without credentials."""
+    source = mask_credentials(uri)
+    for library_types, our_type, sentence in _TRANSLATIONS:
+        if isinstance(error, library_types):
+            return our_type(f"{source} {sentence}")
+    return StreamError(f"{source} failed: {mask_credentials(str(error))}")
+
+
+_TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[NvrError], str], ...] = (
+    (
+        (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError),
+        CredentialsError,
+        "refused the user name and password",
+    ),
+    ((av.error.HTTPNotFoundError,), StreamError, "is not known to its server (404)"),
+    ((av.error.ExitError, av.error.TimeoutError), StreamError, "does not answer in time"),
+    (
+        (av.error.ConnectionRefusedError,),
+        StreamError,
+        "refuses the connection: is the camera on and the port right?",
+    ),
+    ((av.error.FileNotFoundError,), ConfigurationError, "does not exist"),
+    ((av.error.ProtocolNotFoundError,), UnsupportedError, "has a protocol that this build of FFmpeg does not know"),
+    ((av.error.DecoderNotFoundError,), UnsupportedError, "has a codec that this build of FFmpeg does not know"),
+    ((av.error.InvalidDataError,), StreamError, "sends what is no video, or nothing at all"),
+)
