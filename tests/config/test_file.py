@@ -73,7 +73,7 @@ def test_refuses_a_file_that_is_absent_huge_or_binary(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot read"):
         load_config(path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigurationError, match="cannot read|not YAML"):
+    with pytest.raises(ConfigurationError, match=r"cannot read|not YAML"):
         load_config(path)
     path.write_bytes(b"#" * 1_000_001)
     with pytest.raises(ConfigurationError, match="at most"):
