@@ -6,8 +6,10 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from nvr.core.names import RESERVED_WORDS, check_name, check_tenant, is_name
+from nvr.events.schema import MAX_INT64
 
 ROOT = "nvr"
 DEFAULT_DETECTIONS_PREFIX = "nvr/detections"
@@ -25,8 +27,37 @@ class TopicKind(StrEnum):
     COMMANDS = "control/commands"
     ACK = "control/status"
 
+    @property
+    def key_name(self) -> Literal["source_id", "rule_id", "instance_id"] | None:
+        """What the key of such a topic names; None for `control/commands`, which has none."""
+        match self:
+            case TopicKind.DETECTIONS | TopicKind.TRACKS | TopicKind.RECORDINGS:
+                return "source_id"
+            case TopicKind.ALERTS:
+                return "rule_id"
+            case TopicKind.COMMANDS:
+                return None
+            case _:
+                return "instance_id"
 
-_SOURCE_KINDS = frozenset({TopicKind.DETECTIONS, TopicKind.TRACKS, TopicKind.RECORDINGS})
+    @property
+    def template(self) -> str:
+        """The topic below the root, its key in braces: `detections/{source_id}`."""
+        key = "" if self.key_name is None else f"/{{{self.key_name}}}"
+        return f"{self.value}{key}{'/ack' if self is TopicKind.ACK else ''}"
+
+    @property
+    def qos(self) -> Literal[0, 1]:
+        """The QoS to publish with: what is soon followed by a newer one may be lost, all else arrives."""
+        return 0 if self in {TopicKind.DETECTIONS, TopicKind.METRICS} else 1
+
+    @property
+    def is_retained(self) -> bool:
+        """Whether the broker keeps the last message for those who subscribe later."""
+        return self is TopicKind.STATUS
+
+
+_NOT_IN_TOPICS = frozenset("+#\0")
 _CANONICAL_INT = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -43,9 +74,9 @@ class ParsedTopic:
     @property
     def source_id(self) -> int | None:
         """The source, where the key of this kind is one."""
-        if self.kind not in _SOURCE_KINDS or self.key is None:
+        if self.kind.key_name != "source_id" or self.key is None:
             return None
-        return int(self.key)
+        return _source_id(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +139,16 @@ class Topics:
 
 
 def topic_for_source(source_id: int, prefix: str = DEFAULT_DETECTIONS_PREFIX) -> str:
-    """Return the topic of a source below a prefix; a negative source raises ValueError."""
-    if source_id < 0:
-        raise ValueError(f"source id must not be negative, got {source_id}")
-    return f"{prefix}/{source_id}"
+    """Return the topic of a source below a prefix.
+
+    Raises:
+        ValueError: The source is negative or needs more than 64 bits, or nobody may publish below the prefix.
+    """
+    if not 0 <= source_id <= MAX_INT64:
+        raise ValueError(f"source id must be 0 to {MAX_INT64}, got {source_id}")
+    if not prefix or not _NOT_IN_TOPICS.isdisjoint(prefix):
+        raise ValueError(f"topic prefix must not be empty nor hold '+', '#' or NUL, got {prefix[:80]!r}")
+    return f"{prefix}/{source_id:d}"
 
 
 def detections_prefix(tenant: str | None, override: str | None = None) -> str:
@@ -125,9 +162,16 @@ def parse_source_id_from_topic(topic: str) -> int | None:
     Only the form that `topic_for_source` writes counts: no sign, space, underscore or leading zero.
     """
     prefix, slash, last = topic.rpartition("/")
-    if not slash or not prefix or not _CANONICAL_INT.fullmatch(last):
+    if not slash or not prefix:
         return None
-    return int(last)
+    return _source_id(last)
+
+
+def _source_id(level: str) -> int | None:
+    if not _CANONICAL_INT.fullmatch(level):
+        return None
+    source_id = int(level)
+    return source_id if source_id <= MAX_INT64 else None
 
 
 def parse_topic(topic: str) -> ParsedTopic | None:
@@ -150,7 +194,7 @@ def _parse_below_root(tenant: str | None, path: str) -> ParsedTopic | None:
     match levels:
         case ["control", "status", instance, "ack"] if is_name(instance):
             return ParsedTopic(tenant, TopicKind.ACK, instance)
-        case [("detections" | "tracks" | "recordings") as kind, source] if _CANONICAL_INT.fullmatch(source):
+        case [("detections" | "tracks" | "recordings") as kind, source] if _source_id(source) is not None:
             return ParsedTopic(tenant, TopicKind(kind), source)
         case [("alerts" | "status" | "metrics") as kind, key] if is_name(key):
             return ParsedTopic(tenant, TopicKind(kind), key)

@@ -1,13 +1,15 @@
 """The messages, as frozen pydantic models: field names and meanings here are the wire format.
 
 A reader accepts fields that it does not know and refuses a higher major `schema_version`. Fields are only
-ever added, and additions are optional.
+ever added, and additions are optional. What comes over the wire is read strictly: a number is a JSON number,
+neither a string nor a boolean. A caller in Python may hand over what converts without loss, such as numpy scalars.
 """
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticSerializationError
 
 from nvr.core.errors import MessageError
 from nvr.core.validation import first_problem
@@ -15,18 +17,32 @@ from nvr.core.validation import first_problem
 SCHEMA_VERSION = "1.0"
 _SCHEMA_MAJOR = int(SCHEMA_VERSION.partition(".")[0])
 
+MAX_MESSAGE_BYTES = 4 * 2**20
+"""More is refused unread: 4 MiB hold some 25,000 detections, and a reader's memory is not the sender's to fill."""
+
+MAX_INT64 = 2**63 - 1
+"""Stores and other languages keep these integers in 64 bits."""
+
 TimestampSource = Literal["rtcp", "arrival", "file"]
 
 
 def to_aware_utc(value: datetime) -> datetime:
     """Return the same instant as aware UTC; a naive value is taken as local time.
 
-    Roboflow's `VideoFrame.frame_timestamp` is naive local time, and so were the events of older publishers.
+    Roboflow's `VideoFrame.frame_timestamp` is naive local time, and so were the events of older publishers. In the
+    hour that a clock repeats in autumn, the first pass is meant unless `fold` says otherwise.
+
+    Raises:
+        ValueError: The instant falls outside the years 1 to 9999 of UTC.
     """
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError(f"{value.isoformat()} is outside the years 1 to 9999 of UTC") from error
 
 
 AwareUtc = Annotated[datetime, AfterValidator(to_aware_utc)]
+Int64 = Annotated[int, Field(ge=-MAX_INT64 - 1, le=MAX_INT64)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -62,8 +78,8 @@ class Detection(_Message):
     class_name: str = Field(description="Name of the class, as the model's catalogue entry says it.")
     confidence: Confidence = Field(description="How sure the model is, 0..1.")
     bbox: BoundingBox = Field(description="Where it is.")
-    tracker_id: int | None = Field(default=None, description="The track it belongs to, unique per source.")
-    class_id: int | None = Field(default=None, description="Number of the class in the model's list.")
+    tracker_id: Int64 | None = Field(default=None, description="The track it belongs to, unique per source.")
+    class_id: Int64 | None = Field(default=None, description="Number of the class in the model's list.")
     zones: tuple[str, ...] = Field(default=(), description="Names of the zones it stands in.")
 
 
@@ -75,8 +91,8 @@ class DetectionEvent(_Message):
         pattern=r"^[0-9]{1,6}\.[0-9]{1,6}$",
         description="Version of this message: a reader refuses a higher major one.",
     )
-    source_id: int = Field(description="Number of the camera.")
-    frame_id: int = Field(description="Number of the frame within the source since the processor's start.")
+    source_id: Int64 = Field(ge=0, description="Number of the camera.")
+    frame_id: Int64 = Field(description="Number of the frame within the source since the processor's start.")
     timestamp: AwareUtc = Field(description="When the frame was captured, aware UTC.")
     model_id: str = Field(description="The model that looked.")
     inference_time_ms: NonNegative = Field(description="Time of the inference call that held this frame.")
@@ -88,7 +104,7 @@ class DetectionEvent(_Message):
     )
     frame_width: Annotated[int, Field(gt=0)] | None = Field(default=None, description="Width of the source frame.")
     frame_height: Annotated[int, Field(gt=0)] | None = Field(default=None, description="Height of the source frame.")
-    pts: int | None = Field(default=None, description="Presentation time of the frame, in units of the stream.")
+    pts: Int64 | None = Field(default=None, description="Presentation time of the frame, in units of the stream.")
     rtp_timestamp: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(
         default=None, description="RTP timestamp of the frame, where known."
     )
@@ -107,17 +123,27 @@ class DetectionEvent(_Message):
         return value
 
     def to_json(self) -> bytes:
-        """Return the message as it travels: UTF-8 JSON without the optional fields that are unset."""
-        return self.model_dump_json(exclude_none=True).encode()
+        """Return the message as it travels: UTF-8 JSON without the optional fields that are unset.
+
+        Raises:
+            MessageError: A name holds half a surrogate pair, which has no UTF-8.
+        """
+        try:
+            return self.model_dump_json(exclude_none=True).encode()
+        except (PydanticSerializationError, UnicodeError) as error:
+            raise MessageError(f"{type(self).__name__} of source {self.source_id} has no JSON: {error}") from error
 
     @classmethod
     def from_json(cls, payload: bytes | str) -> Self:
-        """Read a message as it travels.
+        """Read a message as it travels; of a key that stands twice, the last counts.
 
         Raises:
-            MessageError: It is no JSON, breaks the schema or has a higher major version; names field and value.
+            MessageError: It is no JSON, too large, breaks the schema or has a higher major version; names
+                field and value.
         """
+        if len(payload) > MAX_MESSAGE_BYTES:
+            raise MessageError(f"not a {cls.__name__}: {len(payload)} bytes, at most {MAX_MESSAGE_BYTES}")
         try:
-            return cls.model_validate_json(payload)
+            return cls.model_validate_json(payload, strict=True)
         except ValidationError as error:
             raise MessageError(f"not a {cls.__name__}: {first_problem(error)}") from error

@@ -1,0 +1,191 @@
+"""The protocol for those who do not read Python: JSON Schemas and an AsyncAPI 3 document, from the models.
+
+Only messages that this version sends are exported; a topic that is merely reserved is not.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+import yaml
+from pydantic import JsonValue
+from pydantic.json_schema import models_json_schema
+
+from nvr.core.errors import ConfigurationError
+from nvr.events.examples import example_detection_event
+from nvr.events.protocol import ROOT, TopicKind
+from nvr.events.schema import SCHEMA_VERSION, DetectionEvent
+
+JsonObject: TypeAlias = dict[str, JsonValue]
+
+ASYNCAPI_VERSION = "3.0.0"
+MQTT_BINDING_VERSION = "0.2.0"
+JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_PARAMETERS = {
+    "tenant": ("Name of the tenant; the default tenant has no such level.", "acme"),
+    "source_id": ("Number of the camera.", "3"),
+    "rule_id": ("Name of the rule.", "after-hours"),
+    "instance_id": ("Name of the instance.", "gate-house"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message that this version sends, with where and an example."""
+
+    kind: TopicKind
+    summary: str
+    example: DetectionEvent
+
+    @property
+    def name(self) -> str:
+        """Name of the message: that of its model."""
+        return type(self.example).__name__
+
+
+def sent_messages() -> tuple[SentMessage, ...]:
+    """Return every kind of message that this version sends."""
+    return (
+        SentMessage(
+            TopicKind.DETECTIONS,
+            "What a model saw in one analysed frame of one camera; sent also when it saw nothing.",
+            example_detection_event(),
+        ),
+    )
+
+
+def json_schemas() -> dict[str, JsonObject]:
+    """Return a self-contained JSON Schema (2020-12) for each message, by the message's name."""
+    return {
+        message.name: {
+            "$schema": JSON_SCHEMA_DIALECT,
+            "$id": f"urn:nvr-multiplexer:{message.name}:{SCHEMA_VERSION}",
+            **type(message.example).model_json_schema(mode="validation"),
+        }
+        for message in sent_messages()
+    }
+
+
+def asyncapi_document() -> JsonObject:
+    """Return the AsyncAPI document: each channel for the default and for a named tenant, one operation each."""
+    channels: JsonObject = {}
+    operations: JsonObject = {}
+    messages: JsonObject = {}
+    for message in sent_messages():
+        messages[message.name] = _message(message)
+        for prefix, root, whose in (("", ROOT, "the default tenant"), ("tenant_", f"{ROOT}/{{tenant}}", "a tenant")):
+            channel_id = prefix + message.kind.name.lower()
+            channels[channel_id] = _channel(message, root, whose)
+            operations[f"publish_{channel_id}"] = _operation(message, channel_id)
+    schemas: JsonObject = models_json_schema(
+        [(type(message.example), "validation") for message in sent_messages()],
+        ref_template="#/components/schemas/{model}",
+    )[1]["$defs"]
+    return {
+        "asyncapi": ASYNCAPI_VERSION,
+        "info": {
+            "title": "NVR multiplexer events",
+            "version": SCHEMA_VERSION,
+            "description": (
+                "What the processors of the NVR multiplexer publish over MQTT. A reader accepts fields that it does "
+                "not know and refuses a higher major `schema_version`."
+            ),
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "local": {
+                "host": "localhost:1883",
+                "protocol": "mqtt",
+                "protocolVersion": "3.1.1",
+                "description": "Any MQTT 3.1.1 broker; this one stands for yours.",
+            }
+        },
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def exported_files() -> dict[PurePosixPath, str]:
+    """Return the text of every exported file by its path below the export's folder."""
+    document = yaml.safe_dump(asyncapi_document(), sort_keys=False, allow_unicode=True, width=100)
+    files = {PurePosixPath("asyncapi.yaml"): document}
+    for name, schema in json_schemas().items():
+        files[PurePosixPath("schemas", f"{name}.json")] = json.dumps(schema, indent=2) + "\n"
+    return files
+
+
+def write_export(folder: Path) -> list[Path]:
+    """Write the exported files and return their paths.
+
+    Raises:
+        ConfigurationError: The folder cannot be written.
+    """
+    paths = []
+    for name, text in exported_files().items():
+        path = folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
+        paths.append(path)
+    return paths
+
+
+def outdated_files(folder: Path) -> list[Path]:
+    """Return the exported files that are missing, unreadable or different in a folder."""
+    return [folder / name for name, text in exported_files().items() if _read(folder / name) != text]
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError):
+        return None
+
+
+def _message(message: SentMessage) -> JsonObject:
+    return {
+        "name": message.name,
+        "title": message.name,
+        "summary": message.summary,
+        "contentType": "application/json",
+        "payload": {"$ref": f"#/components/schemas/{message.name}"},
+        "examples": [
+            {"name": "every field set", "payload": json.loads(message.example.to_json())},
+        ],
+    }
+
+
+def _channel(message: SentMessage, root: str, whose: str) -> JsonObject:
+    address = f"{root}/{message.kind.template}"
+    return {
+        "address": address,
+        "title": f"{message.kind.name.capitalize()} of {whose}",
+        "messages": {message.name: {"$ref": f"#/components/messages/{message.name}"}},
+        "parameters": {
+            name: {"description": description, "examples": [example]}
+            for name, (description, example) in _PARAMETERS.items()
+            if f"{{{name}}}" in address
+        },
+    }
+
+
+def _operation(message: SentMessage, channel_id: str) -> JsonObject:
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{channel_id}"},
+        "summary": message.summary,
+        "messages": [{"$ref": f"#/channels/{channel_id}/messages/{message.name}"}],
+        "bindings": {
+            "mqtt": {
+                "qos": message.kind.qos,
+                "retain": message.kind.is_retained,
+                "bindingVersion": MQTT_BINDING_VERSION,
+            }
+        },
+    }
