@@ -9,6 +9,9 @@ from nvr.core.masking import MASK, mask_credentials
 
 _SECRET_FIELD = re.compile(r"passw|secret|token|key", re.IGNORECASE)
 
+_QUOTED_AT_MOST = 10_000
+"""Signs of a text that are looked at; a payload may be megabytes of nonsense."""
+
 
 def first_problem(error: ValidationError) -> str:
     """Return one line for the first problem of a validation: the field, what is wrong, the value given."""
@@ -17,12 +20,15 @@ def first_problem(error: ValidationError) -> str:
     field = ".".join(str(part) for part in first["loc"]) or "payload"
     rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     value = MASK if _SECRET_FIELD.search(field) else _shorten(first["input"])
-    return f"{field}: {first['msg']}{'' if value is None else f', got {value}'}{rest}"
+    return f"{field}: {first['msg'].removeprefix('Value error, ')}{'' if value is None else f', got {value}'}{rest}"
 
 
 def _shorten(value: object, limit: int = 60) -> str | None:
     """Return a value as a person may see it; None for a whole section, which may hold a password."""
     if isinstance(value, Mapping):
         return None
+    if isinstance(value, str | bytes):
+        value = value[:_QUOTED_AT_MOST]
+    # Masked before it is cut: without its "@" a password is not seen to be one.
     text = mask_credentials(repr(value))
     return text if len(text) <= limit else f"{text[:limit]}…"
