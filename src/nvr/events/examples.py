@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 
-from nvr.events.schema import BoundingBox, Detection, DetectionEvent
+from nvr.events.schema import SCHEMA_VERSION, BoundingBox, Detection, DetectionEvent
 
 
 def example_detection_event() -> DetectionEvent:
     """Return an event in which every field is set."""
     return DetectionEvent(
+        schema_version=SCHEMA_VERSION,
         source_id=3,
         frame_id=1482,
         timestamp=datetime(2026, 11, 20, 9, 30, 5, 123456, tzinfo=UTC),

@@ -37,12 +37,13 @@ def to_aware_utc(value: datetime) -> datetime:
     """
     try:
         return value.astimezone(UTC)
-    except (OverflowError, OSError) as error:
+    except (OverflowError, ValueError, OSError) as error:
         raise ValueError(f"{value.isoformat()} is outside the years 1 to 9999 of UTC") from error
 
 
 AwareUtc = Annotated[datetime, AfterValidator(to_aware_utc)]
 Int64 = Annotated[int, Field(ge=-MAX_INT64 - 1, le=MAX_INT64)]
+SourceId = Annotated[int, Field(ge=0, le=MAX_INT64)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -91,7 +92,7 @@ class DetectionEvent(_Message):
         pattern=r"^[0-9]{1,6}\.[0-9]{1,6}$",
         description="Version of this message: a reader refuses a higher major one.",
     )
-    source_id: Int64 = Field(ge=0, description="Number of the camera.")
+    source_id: SourceId = Field(description="Number of the camera.")
     frame_id: Int64 = Field(description="Number of the frame within the source since the processor's start.")
     timestamp: AwareUtc = Field(description="When the frame was captured, aware UTC.")
     model_id: str = Field(description="The model that looked.")
