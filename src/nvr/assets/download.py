@@ -19,7 +19,6 @@ from nvr.core.errors import DownloadError
 Progress = Callable[[int, int | None], None]
 """Called with the bytes there so far and the bytes in all, None where nobody knows."""
 
-_CHUNK_BYTES = 1 << 16
 _RETRY_STATUSES = frozenset({408, 425, 429})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
@@ -53,6 +52,11 @@ class _Order:
 
 class _TryAgainError(Exception):
     """This try failed; the next may not. The message is the reason."""
+
+    def __init__(self, reason: str, cost: int = 1) -> None:
+        super().__init__(reason)
+        self.cost = cost
+        """How many tries it counts for: where nobody answers at all, the user should not wait for five."""
 
 
 @dataclass(slots=True)
@@ -109,23 +113,23 @@ class HttpDownloader:
             httpx.Client(timeout=timeout, follow_redirects=True, max_redirects=limits.max_redirects) as client,
         ):
             state = _Part(file)
-            fruitless, reason = 0, "no try was made"
+            fruitless, reason = 0, "no try was made"  # fruitless: what was spent since the last new byte
             for _ in range(limits.max_tries):
                 before_bytes = state.received_bytes
                 try:
                     self._try_once(client, order, state)
                 except _TryAgainError as error:
-                    reason = str(error)
+                    reason, cost = str(error), error.cost
                 else:
                     return
                 if state.received_bytes > before_bytes:
                     fruitless = 0
                     self._backoff.reset()
-                fruitless += 1
+                fruitless += cost
                 if fruitless >= limits.tries:
                     break
                 self._sleep(self._backoff.next_s())
-        raise DownloadError(f"{url}: {reason}, after {fruitless} tries without a new byte")
+        raise DownloadError(f"{url}: {reason}, after several tries")
 
     def _try_once(self, client: httpx.Client, order: _Order, state: _Part) -> None:
         headers = {"Accept-Encoding": "identity"}
@@ -135,12 +139,14 @@ class HttpDownloader:
                 headers["If-Range"] = state.etag
         try:
             with client.stream("GET", order.url, headers=headers) as response:
-                _refuse_downgrade(order.url, response.url)
+                _refuse_downgrade(order.url, [*response.history, response])
                 _begin(order.url, state, response, is_resume="Range" in headers)
                 _refuse_length(order, state.total_bytes)
                 self._receive(order, state, response)
         except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError) as error:
             raise DownloadError(f"{order.url}: {error}") from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise _TryAgainError(f"no connection ({error})", cost=2) from error
         except httpx.TimeoutException as error:
             raise _TryAgainError("the server does not answer") from error
         except httpx.TransportError as error:
@@ -152,7 +158,7 @@ class HttpDownloader:
     def _receive(self, order: _Order, state: _Part, response: httpx.Response) -> None:
         limit_bytes = order.size_bytes or order.max_bytes
         began_s, began_bytes = self._clock.monotonic(), state.received_bytes
-        for chunk in response.iter_raw(_CHUNK_BYTES):
+        for chunk in response.iter_raw():
             if state.received_bytes + len(chunk) > limit_bytes:
                 raise DownloadError(f"{order.url}: expected at most {limit_bytes} bytes, the server sends more")
             state.file.write(chunk)
@@ -185,9 +191,10 @@ def _begin(url: str, state: _Part, response: httpx.Response, *, is_resume: bool)
     state.total_bytes = int(length) if length.isdecimal() else None
 
 
-def _refuse_downgrade(url: str, final: httpx.URL) -> None:
-    if url.startswith("https://") and final.scheme != "https":
-        raise DownloadError(f"{url}: the server redirects to an unprotected address, {final}")
+def _refuse_downgrade(url: str, responses: list[httpx.Response]) -> None:
+    for response in responses:
+        if url.startswith("https://") and response.url.scheme != "https":
+            raise DownloadError(f"{url}: the server redirects to an unprotected address at {response.url.host}")
 
 
 def _refuse_length(order: _Order, total_bytes: int | None) -> None:

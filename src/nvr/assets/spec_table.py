@@ -75,8 +75,9 @@ def parse_spec(table: Table, class_lists: ClassLists) -> ModelSpec:
 
 
 def _nms_iou(table: Table, default: float | None) -> float | None:
-    value = table.values.get("nms_iou", "off" if default is None else default)
-    if value == "off":
+    if "nms_iou" not in table.values:
+        return default
+    if table.values["nms_iou"] == "off":
         return None
     overlap = table.number("nms_iou", 0.0)
     if not 0 < overlap <= 1:

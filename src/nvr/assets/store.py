@@ -133,7 +133,9 @@ class AssetStore:
                 else:
                     return located.path
             if self._is_offline:
-                raise ConfigurationError(f"{entry.name} is not here and NVR_OFFLINE is set: {self._by_hand(entry)}")
+                raise ConfigurationError(
+                    f"{entry.name} is not here and NVR_OFFLINE is set: {self._by_hand(entry, entry.url)}"
+                )
             return self._fetch(entry, progress)
 
     def verify(self, entry: AssetEntry, path: Path, *, should_record: bool = True) -> None:
@@ -151,6 +153,10 @@ class AssetStore:
         if trouble is not None:
             raise ModelError(f"{entry.name}: {path}: {trouble}")
         self._compare(entry, path, should_record=should_record)
+
+    def is_recorded(self, entry: AssetEntry) -> bool:
+        """Tell whether a checksum of a `first-use` entry was recorded on this machine."""
+        return self._lock.find(entry.url) is not None
 
     def _compare(self, entry: AssetEntry, path: Path, *, should_record: bool) -> None:
         sha256 = sha256_of(path)
@@ -192,7 +198,7 @@ class AssetStore:
                 progress=progress or _tell_nobody,
             )
         except DownloadError as error:
-            raise DownloadError(f"{entry.name} could not be fetched: {error}; {self._by_hand(entry)}") from error
+            raise DownloadError(f"{entry.name} could not be fetched: {error}; {self._by_hand(entry, 'it')}") from error
         trouble = structure_trouble(part, entry.path.suffix)
         if trouble is not None and entry.sha256 is None:
             raise DownloadError(f"{entry.name}: what came from {entry.url} was removed: {trouble}")
@@ -210,9 +216,9 @@ class AssetStore:
             return False
         return True
 
-    def _by_hand(self, entry: AssetEntry) -> str:
+    def _by_hand(self, entry: AssetEntry, what: str) -> str:
         return (
-            f"fetch {entry.url} by hand and put it at {self._cache_dir / entry.path}, "
+            f"fetch {what} by hand and put it at {self._cache_dir / entry.path}, "
             f"or set NVR_ASSETS_DIR to a folder that holds {entry.path}"
         )
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from nvr import __version__
+from nvr.cli import models
 from nvr.core.errors import ConfigurationError, NvrError
 from nvr.core.masking import mask_credentials
 
@@ -20,6 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(models.app)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
