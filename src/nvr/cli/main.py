@@ -11,6 +11,7 @@ import typer
 
 from nvr import __version__
 from nvr.cli import schema
+from nvr.cli import models
 from nvr.core.errors import ConfigurationError, NvrError
 from nvr.core.masking import mask_credentials
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 
 app.add_typer(schema.app, name="schema")
+app.add_typer(models.app)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

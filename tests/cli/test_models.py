@@ -1,0 +1,119 @@
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.assets.entries import catalogue_of, entry_for
+from tests.assets.onnx_bytes import onnx_bytes
+from tests.assets.web import serve
+from typer.testing import CliRunner, Result
+
+from nvr.assets.catalogue import Catalogue
+from nvr.cli.main import app
+from nvr.core.errors import ModelError, NvrError
+
+DATA = onnx_bytes(20_000)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("NVR_ASSETS_DIR", raising=False)
+    monkeypatch.delenv("NVR_OFFLINE", raising=False)
+    return tmp_path / "nvr"
+
+
+def run(*arguments: str, catalogue: Catalogue | None = None) -> Result:
+    return CliRunner().invoke(app, ["models", *arguments], obj=catalogue)
+
+
+def test_list_shows_every_entry_and_where_it_is() -> None:
+    result = run("list", "--json")
+    assert result.exit_code == 0
+    rows = {row["name"]: row for row in json.loads(result.stdout)}
+    assert rows["yolox-nano"]["input"] == "416x416"
+    assert rows["yolox-nano"]["origin"] is None
+    assert rows["yolox-s"]["trust"] == "first-use"
+    assert rows["car-detection"]["kind"] == "video"
+    table = run("list").stdout
+    assert "yolox-nano" in table
+    assert "Apache-2.0" in table
+
+
+def test_pull_path_and_check_agree() -> None:
+    with serve(DATA) as site:
+        catalogue = catalogue_of(entry_for(site.url, DATA), entry_for(site.url + "2", None, "other"))
+        assert run("path", "tiny", catalogue=catalogue).exit_code == 1
+        assert run("pull", "--all", catalogue=catalogue).exit_code == 0
+    path = run("path", "tiny", catalogue=catalogue)
+    assert Path(path.stdout.strip()).read_bytes() == DATA
+    check = run("check", catalogue=catalogue)
+    assert check.exit_code == 0
+    assert "tiny: right" in check.stdout
+    assert "other: as first seen here" in check.stdout
+    rows = json.loads(run("list", "--json", catalogue=catalogue).stdout)
+    assert [row["origin"] for row in rows] == ["cache", "cache"]
+
+
+def test_check_fails_with_both_checksums_on_a_changed_file(cache: Path) -> None:
+    entry = entry_for("http://127.0.0.1:9/x", DATA)
+    path = cache / "models" / "tiny.onnx"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(onnx_bytes(20_000, seed=3))
+    result = run("check", catalogue=catalogue_of(entry))
+    assert result.exit_code == 1
+    assert str(entry.sha256) in result.stderr
+
+
+def test_check_of_a_named_model_fails_where_it_is_not_here() -> None:
+    catalogue = catalogue_of(entry_for("http://127.0.0.1:9/x", DATA))
+    assert run("check", catalogue=catalogue).exit_code == 0
+    assert run("check", "tiny", catalogue=catalogue).exit_code == 1
+
+
+def test_pull_goes_on_after_a_failure_and_fails_in_the_end() -> None:
+    with serve(DATA) as site:
+        wrong = entry_for(site.url, onnx_bytes(20_000, seed=5), "wrong")
+        right = entry_for(site.url + "2", DATA)
+        result = run("pull", "wrong", "tiny", catalogue=catalogue_of(wrong, right))
+    assert result.exit_code == 1
+    assert str(wrong.sha256) in result.stderr
+    assert "tiny: " in result.stdout
+
+
+def test_pull_wants_names_or_all() -> None:
+    assert run("pull").exit_code == 2
+    assert run("pull", "yolox-nano", "--all").exit_code == 2
+
+
+def test_an_unknown_name_is_an_error_with_near_names() -> None:
+    result = run("path", "yolox-nona")
+    assert isinstance(result.exception, ModelError)
+    assert "did you mean 'yolox-nano'" in str(result.exception)
+
+
+def test_a_failed_pull_is_an_error_of_ours() -> None:
+    with serve(DATA) as gone:
+        pass
+    result = run("pull", "tiny", catalogue=catalogue_of(entry_for(gone.url, DATA)))
+    assert isinstance(result.exception, NvrError)
+
+
+def start_nvr(environment: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "nvr", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_command_ends_in_one_sentence_without_a_traceback(tmp_path: Path) -> None:
+    environment = {"XDG_CACHE_HOME": str(tmp_path), "NVR_OFFLINE": "1", "PATH": ""}
+    done = start_nvr(environment, "models", "pull", "yolox-nano")
+    assert done.returncode == 2
+    assert done.stderr.startswith("nvr: yolox-nano is not here and NVR_OFFLINE is set: fetch https://")
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_starts_without_http_and_tables() -> None:
+    code = "import sys, nvr.cli.main; sys.exit(bool({'httpx', 'rich.table', 'platformdirs'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
