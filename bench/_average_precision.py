@@ -17,7 +17,8 @@ Truth = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 def average_precision(truths: Sequence[Truth], answers: Sequence[Detections]) -> tuple[float, float]:
     """Return AP50:95 and AP50, the mean over the classes that occur in the truth, at most 100 boxes a picture."""
-    annotations, results = [], []
+    annotations: list[dict[str, object]] = []
+    results: list[dict[str, object]] = []
     for image_id, ((boxes, class_ids), found) in enumerate(zip(truths, answers, strict=True), start=1):
         for box, class_id in zip(boxes, class_ids, strict=True):
             annotations.append({"id": len(annotations) + 1, "iscrowd": 0, **_entry(image_id, box, int(class_id))})
@@ -30,7 +31,7 @@ def average_precision(truths: Sequence[Truth], answers: Sequence[Detections]) ->
         "info": {},
         "images": [{"id": i} for i in range(1, len(truths) + 1)],
         "annotations": annotations,
-        "categories": [{"id": i} for i in sorted({entry["category_id"] for entry in annotations})],
+        "categories": [{"id": i} for i in sorted({int(i) for _, class_ids in truths for i in class_ids})],
     }
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()

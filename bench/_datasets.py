@@ -63,7 +63,7 @@ def _mot_video(video: Path, truth_file: Path) -> Iterator[Sample]:
     truth = _mot_truth(truth_file)
     with av.open(str(video)) as container:
         for number, frame in enumerate(container.decode(video=0), start=1):
-            yield _persons(frame.to_ndarray(format="bgr24"), truth, number)
+            yield _persons(frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False), truth, number)
 
 
 def _mot_truth(path: Path) -> NDArray[np.float64]:

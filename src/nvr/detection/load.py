@@ -43,8 +43,9 @@ def load_detector(
     """
     if not 0 <= confidence_threshold <= 1:
         raise ConfigurationError(f"confidence_threshold: expected 0..1, got {confidence_threshold}")
-    spec = spec or recognise_file(path)
-    if size_px is not None:
+    if spec is None:
+        spec = recognise_file(path, size_px)
+    elif size_px is not None:
         spec = replace(spec, input_width_px=size_px[0], input_height_px=size_px[1])
     class_ids = None if classes is None else _class_ids(model_id, classes, spec.class_names)
     network = open_network(path, (spec.input_width_px, spec.input_height_px), providers=providers, batching=batching)

@@ -4,6 +4,7 @@ Enough for the common exports. What cannot be seen (colour order and scale of an
 """
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 from nvr.assets.spec import ModelSpec
@@ -20,19 +21,26 @@ _NO_MEAN = (0.0, 0.0, 0.0)
 _UNIT_STD = (1.0, 1.0, 1.0)
 
 
-def recognise_file(path: Path) -> ModelSpec:
+def recognise_file(path: Path, size_px: tuple[int, int] | None = None) -> ModelSpec:
     """Return how to feed an ONNX file and how to read its answers.
+
+    Args:
+        path: The file.
+        size_px: Width and height to run at in place of the model's own.
 
     Raises:
         ModelError: The file is missing, broken, or of no known kind.
         UnsupportedError: ONNX Runtime is not installed.
     """
     try:
-        return recognise(Session(path, None, ["cpu"]).signature)
+        spec = recognise(Session(path, None, ["cpu"]).signature)
     except ModelError as error:
         if str(path) in str(error):
             raise
         raise ModelError(f"model {path}: {error}; a sidecar {path.stem}.toml can tell") from error
+    if size_px is not None:
+        spec = replace(spec, input_width_px=size_px[0], input_height_px=size_px[1])
+    return spec
 
 
 def recognise(signature: Signature) -> ModelSpec:
