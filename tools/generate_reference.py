@@ -1,0 +1,171 @@
+"""Write docs/reference/cli.md and configuration.md from the command tree and the settings' models.
+
+`--check` writes nothing and fails where a committed page is not what would be written.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import typer.main
+from pydantic import BaseModel, JsonValue
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from nvr.cli.main import app
+from nvr.config import FileConfig
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+GENERATED = "<!-- Written by tools/generate_reference.py: change the code, then run it again. -->"
+
+Command: TypeAlias = TyperCommand | TyperGroup
+Parameter: TypeAlias = TyperOption | TyperArgument
+
+
+def commands() -> Iterator[tuple[str, Command]]:
+    """Yield every visible command with its name as typed, parents before children."""
+    yield from _below("nvr", typer.main.get_command(app))
+
+
+def parameters(command: Command) -> list[Parameter]:
+    """Return what a command can be told, without what is hidden and what completes the shell."""
+    known = [parameter for parameter in command.params if isinstance(parameter, TyperOption | TyperArgument)]
+    return [parameter for parameter in known if not parameter.hidden and "completion" not in str(parameter.name)]
+
+
+def spelling(parameter: Parameter) -> str:
+    """Return how a parameter is typed: `--out`, `--tls / --no-tls`, `URIS…`."""
+    if isinstance(parameter, TyperOption):
+        on, off = ", ".join(parameter.opts), ", ".join(parameter.secondary_opts)
+        return f"{on} / {off}" if off else on
+    name = (parameter.metavar or str(parameter.name)).upper()
+    return f"{name}…" if parameter.nargs == -1 else name
+
+
+def cli_page() -> str:
+    """Return the reference of all commands and options."""
+    lines = [GENERATED, "", "# Commands", ""]
+    lines += ["`nvr COMMAND --help` says the same in the terminal. Errors are one sentence; the exit status is"]
+    lines += ["0 for success, 1 for a failure, 2 for a wrong option or setting, 130 after Ctrl-C.", ""]
+    for name, command in commands():
+        lines += [f"## `{name}`", "", *_paragraphs(command.help or ""), ""]
+        rows = [_row(f"`{spelling(each)}`", _default(each), each.help or "") for each in parameters(command)]
+        if rows:
+            lines += ["| option | default | meaning |", "|---|---|---|", *rows, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def configuration_page() -> str:
+    """Return the reference of all settings."""
+    lines = [GENERATED, "", "# Settings", ""]
+    lines += ["What a configuration file (YAML) may hold. Every setting has a default, unknown ones are refused."]
+    lines += ["[config/nvr.example.yaml](../../config/nvr.example.yaml) holds every setting with its default.", ""]
+    for section, model in sections().items():
+        lines += [f"## `{section}`", "", FileConfig.model_fields[section].description or "", ""]
+        lines += ["| setting | value | default | meaning |", "|---|---|---|---|"]
+        properties = model.model_json_schema()["properties"]
+        defaults = model().model_dump(mode="json")
+        for name, field in model.model_fields.items():
+            value = f"`{_yaml(defaults[name])}`"
+            lines.append(_row(f"`{name}`", _kind(properties[name]), value, field.description or ""))
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def sections() -> dict[str, type[BaseModel]]:
+    """Return the model of each section of a configuration file."""
+    models = {name: field.annotation for name, field in FileConfig.model_fields.items()}
+    return {name: model for name, model in models.items() if isinstance(model, type) and issubclass(model, BaseModel)}
+
+
+def pages() -> dict[Path, str]:
+    """Return the generated pages by their path."""
+    return {REFERENCE / "cli.md": cli_page(), REFERENCE / "configuration.md": configuration_page()}
+
+
+def outdated() -> list[Path]:
+    """Return the pages that are missing or not what the code says."""
+    return [path for path, text in pages().items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+
+
+def _below(name: str, command: object) -> Iterator[tuple[str, Command]]:
+    if not isinstance(command, TyperCommand | TyperGroup) or command.hidden:
+        return
+    yield name, command
+    if isinstance(command, TyperGroup):
+        for child_name, child in sorted(command.commands.items()):
+            yield from _below(f"{name} {child_name}", child)
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [line.strip() for line in text.replace("\b", "").strip().splitlines()]
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _default(parameter: Parameter) -> str:
+    if parameter.required:
+        return "required"
+    if isinstance(parameter.show_default, str):
+        return parameter.show_default
+    if parameter.default is None or callable(parameter.default):
+        return "none"
+    return f"`{_yaml(parameter.default)}`"
+
+
+def _yaml(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case list() | tuple():
+            return f"[{', '.join(_yaml(each) for each in value)}]"
+        case _:
+            return str(value)
+
+
+_TYPE_WORDS = {"string": "text", "boolean": "true or false"}
+_FORMAT_WORDS = {"path": "path", "file-path": "path", "password": "secret text"}
+
+
+def _kind(schema: JsonValue) -> str:
+    """Return what values a setting takes, from its JSON Schema."""
+    match schema:
+        case {"anyOf": [*choices]}:
+            return " or ".join(_kind(choice) for choice in choices)
+        case {"enum": [*allowed]}:
+            return " or ".join(f"`{_yaml(each)}`" for each in allowed)
+        case {"type": "array", "items": items}:
+            return f"list of {_kind(items)}"
+        case {"type": str(name), **rest}:
+            word = _FORMAT_WORDS.get(str(rest.get("format"))) or _TYPE_WORDS.get(name, name)
+            return word + _bounds(rest)
+        case _:
+            return "see there"
+
+
+def _bounds(schema: Mapping[object, object]) -> str:
+    words = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
+    bounds = [f"{sign} {schema[word]:g}" for word, sign in words.items() if isinstance(schema.get(word), int | float)]
+    return f" {', '.join(bounds)}" if bounds else ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if a page is outdated")
+    if parser.parse_args().check:
+        for path in outdated():
+            print(f"outdated: {path}")
+        sys.exit(1 if outdated() else 0)
+    for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
