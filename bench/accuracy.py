@@ -142,7 +142,7 @@ def measure_time(subject: Subject, images: list[Image], assets: Path) -> list[Ro
 
 
 def _pictures_720p(assets: Path, n: int) -> list[Image]:
-    import cv2  # noqa: PLC0415 - for the pictures of this measurement only
+    import cv2
 
     samples = _datasets.mot17_mini(assets)
     pictures = [cv2.resize(next(samples).image, (1280, 720)) for _ in range(n)]

@@ -2,9 +2,14 @@
 
 import os
 import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from nvr.bus.local_broker import LocalBroker
 
 REQUIRE_ALL = os.environ.get("NVR_REQUIRE_ALL") == "1"
 
@@ -32,3 +37,42 @@ def assets_dir() -> Path:
     if not (folder / "models").is_dir():
         pytest.skip(f"NVR_ASSETS_DIR: no models in {folder}")
     return folder
+
+
+@pytest.fixture
+def mosquitto() -> Iterator[LocalBroker]:
+    """A mosquitto of the test's own."""
+    require_program("mosquitto")
+    with LocalBroker.start("mosquitto") as broker:
+        yield broker
+
+
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+GST_SERVER = Path(__file__).parent / "servers" / "gst_rtsp_server.py"
+
+
+@dataclass(frozen=True)
+class RtspServer:
+    """A running server whose streams are `{uri}/live/{i}.stream`."""
+
+    uri: str
+    process: "subprocess.Popen[str]"
+
+    def stream(self, i: int) -> str:
+        """Return the URI of a stream."""
+        return f"{self.uri}/live/{i}.stream"
+
+
+@pytest.fixture
+def gst_server() -> Iterator[RtspServer]:
+    """GStreamer's RTSP server with two streams of a moving ball, 640x360, 25 fps."""
+    has_gst = SYSTEM_PYTHON.exists() and not subprocess.call(
+        [SYSTEM_PYTHON, "-c", "import gi; gi.require_version('GstRtspServer', '1.0')"], stderr=subprocess.DEVNULL
+    )
+    if not has_gst:
+        skip_or_fail("GStreamer's RTSP server (gir1.2-gst-rtsp-server-1.0, python3-gi) is not installed")
+    with subprocess.Popen([SYSTEM_PYTHON, GST_SERVER, "2"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        yield RtspServer(f"rtsp://127.0.0.1:{port}", process)
+        process.kill()

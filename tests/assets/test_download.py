@@ -3,13 +3,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.assets.onnx_bytes import onnx_bytes
-from tests.assets.web import Site, serve
 
 from nvr.assets.download import DownloadLimits, HttpDownloader
 from nvr.core.backoff import Backoff
 from nvr.core.clock import ManualClock
 from nvr.core.errors import DownloadError
+from tests.assets.onnx_bytes import onnx_bytes
+from tests.assets.web import Site, serve
 
 DATA = onnx_bytes(400_000)
 QUICK = DownloadLimits(connect_timeout_s=5, read_timeout_s=20, tries=3)

@@ -1,14 +1,14 @@
 from pathlib import Path
 
 import pytest
-from tests.assets.entries import catalogue_of, entry_for
-from tests.assets.onnx_bytes import onnx_bytes
-from tests.assets.web import serve
 
 from nvr.assets.model_ref import resolve_model
 from nvr.assets.spec import ModelSpec
 from nvr.assets.store import AssetStore
 from nvr.core.errors import ModelError
+from tests.assets.entries import catalogue_of, entry_for
+from tests.assets.onnx_bytes import onnx_bytes
+from tests.assets.web import serve
 
 DATA = onnx_bytes(1000)
 

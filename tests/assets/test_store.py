@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.assets.entries import entry_for
-from tests.assets.onnx_bytes import onnx_bytes
-from tests.assets.web import Site, serve
 
 from nvr.assets.catalogue import load_catalogue
 from nvr.assets.download import DownloadLimits, HttpDownloader
 from nvr.assets.store import AssetStore
 from nvr.core.backoff import Backoff
 from nvr.core.errors import ConfigurationError, DownloadError, ModelError
+from tests.assets.entries import entry_for
+from tests.assets.onnx_bytes import onnx_bytes
+from tests.assets.web import Site, serve
 
 DATA = onnx_bytes()
 OTHER = onnx_bytes(seed=2)

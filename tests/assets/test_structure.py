@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.assets.onnx_bytes import onnx_bytes
 
 from nvr.assets.structure import structure_trouble
+from tests.assets.onnx_bytes import onnx_bytes
 
 
 def trouble(tmp_path: Path, data: bytes, name: str = "x.onnx") -> str | None:

@@ -13,11 +13,11 @@ import pytest
 from paho.mqtt.client import Client as PahoClient
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.conftest import require_program
 
 from nvr.bus import local_broker
 from nvr.bus.local_broker import BrokerKind, LocalBroker, find_broker, free_port
 from nvr.core.errors import BrokerError, UnsupportedError
+from tests.conftest import require_program
 
 DEADLINE_S = 40.0
 KINDS = [pytest.param("mosquitto", marks=pytest.mark.broker), "amqtt"]

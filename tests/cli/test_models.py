@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.assets.entries import catalogue_of, entry_for
-from tests.assets.onnx_bytes import onnx_bytes
-from tests.assets.web import serve
 from typer.testing import CliRunner, Result
 
 from nvr.assets.catalogue import Catalogue
 from nvr.cli.main import app
 from nvr.core.errors import ModelError, NvrError
+from tests.assets.entries import catalogue_of, entry_for
+from tests.assets.onnx_bytes import onnx_bytes
+from tests.assets.web import serve
 
 DATA = onnx_bytes(20_000)
 

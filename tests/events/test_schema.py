@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.events.strategies import boxes, detection_events
 
 from nvr.core.errors import MessageError
 from nvr.events.examples import example_detection_event
 from nvr.events.schema import MAX_MESSAGE_BYTES, BoundingBox, Detection, DetectionEvent, to_aware_utc
+from tests.events.strategies import boxes, detection_events
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -224,7 +224,7 @@ class AssetStore:
 
 
 def _http_downloader() -> Downloader:
-    from nvr.assets.download import HttpDownloader  # noqa: PLC0415 - httpx is slow to import, and most starts fetch nothing
+    from nvr.assets.download import HttpDownloader
 
     return HttpDownloader()
 

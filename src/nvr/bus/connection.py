@@ -174,7 +174,8 @@ class MqttConnection:
         self._connected.set()
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:  # noqa: ANN401 - paho's signature
-        self._note_error(f"broker {self._address} cannot be reached")
+        reason = ", or its certificate is not trusted" if self._broker.tls else ""
+        self._note_error(f"broker {self._address} cannot be reached{reason}")
 
     def _on_disconnect(
         self,

@@ -21,7 +21,7 @@ async def serve(host: str, port: int) -> None:
         amqtt.errors.BrokerError: The port cannot be bound.
     """
     # An optional dependency, found missing when it is needed; it comes without type information.
-    from amqtt.broker import Broker  # type: ignore[import-untyped]  # noqa: PLC0415
+    from amqtt.broker import Broker  # type: ignore[import-untyped]
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    from amqtt.errors import BrokerError  # type: ignore[import-untyped]  # noqa: PLC0415 - see serve
+    from amqtt.errors import BrokerError  # type: ignore[import-untyped]
 
     try:
         asyncio.run(serve(arguments.host, arguments.port))

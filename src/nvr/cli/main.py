@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from nvr import __version__
-from nvr.cli import schema
-from nvr.cli import models
+from nvr.cli import models, schema
+from nvr.cli.processor import processor
 from nvr.core.errors import ConfigurationError, NvrError
 from nvr.core.masking import mask_credentials
 
@@ -44,6 +44,9 @@ def _root(
     ] = False,
 ) -> None:
     """Take the options that stand before a command."""
+
+
+app.command()(processor)
 
 
 def main() -> None:

@@ -29,8 +29,8 @@ def list_command(
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    from rich.console import Console  # noqa: PLC0415 - `nvr --help` has no use for it
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table("name", "task", "input", "size", "licence", "here", "what")
     for row in rows:
@@ -54,9 +54,9 @@ def pull(
     is_all: Annotated[bool, typer.Option("--all", help="Everything in the catalogue, about 1 GB.")] = False,
 ) -> None:
     """Fetch models and videos, and verify those that are here."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from nvr.core.errors import NvrError  # noqa: PLC0415
+    from nvr.core.errors import NvrError
 
     if bool(names) == is_all:
         raise typer.BadParameter("expected either names or --all")
@@ -93,7 +93,7 @@ def path(context: typer.Context, name: Annotated[str, typer.Argument(help="Name 
 @app.command()
 def check(context: typer.Context, names: Names = None) -> None:
     """Compare the checksums of what is here; fails if one is wrong, or if a named one is not here."""
-    from nvr.core.errors import ModelError  # noqa: PLC0415
+    from nvr.core.errors import ModelError
 
     store = _store()
     failures = 0
@@ -118,14 +118,14 @@ def check(context: typer.Context, names: Names = None) -> None:
 
 
 def _catalogue(context: typer.Context) -> "Catalogue":
-    from nvr.assets.catalogue import Catalogue, load_catalogue  # noqa: PLC0415
+    from nvr.assets.catalogue import Catalogue, load_catalogue
 
     # A program that embeds the command hands its own catalogue over as click's context object.
     return context.obj if isinstance(context.obj, Catalogue) else load_catalogue()
 
 
 def _store() -> "AssetStore":
-    from nvr.assets.store import AssetStore  # noqa: PLC0415
+    from nvr.assets.store import AssetStore
 
     return AssetStore.from_environment()
 
@@ -171,6 +171,6 @@ def _verdict(entry: "AssetEntry", store: "AssetStore") -> str:
 
 
 def _complain(sentence: str) -> None:
-    from nvr.core.masking import mask_credentials  # noqa: PLC0415
+    from nvr.core.masking import mask_credentials
 
     typer.secho(f"nvr: {mask_credentials(sentence)}", fg=typer.colors.RED, err=True)

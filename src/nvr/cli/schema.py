@@ -21,7 +21,7 @@ def export(
     ] = False,
 ) -> None:
     """Write asyncapi.yaml and schemas/*.json, generated from the message models."""
-    from nvr.events.export import outdated_files, write_export  # noqa: PLC0415 - pydantic loads when it is needed
+    from nvr.events.export import outdated_files, write_export
 
     if check:
         outdated = outdated_files(out)

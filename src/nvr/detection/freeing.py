@@ -28,7 +28,7 @@ def free_graph(path: Path, image_input: str) -> bytes:
         UnsupportedError: The package onnx is not installed.
     """
     try:
-        import onnx  # noqa: PLC0415 - an extra, and 0.3 s that most starts do not need
+        import onnx
     except ImportError as error:
         raise UnsupportedError(
             "freeing a model's size needs the package onnx: pip install nvr-multiplexer[cpu]"
@@ -61,7 +61,7 @@ def _free_shapes(graph: "GraphProto", image_input: str) -> None:
 
 
 def _free_reshapes(graph: "GraphProto") -> None:
-    from onnx import numpy_helper  # noqa: PLC0415 - see above
+    from onnx import numpy_helper
 
     constants = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:

@@ -49,6 +49,11 @@ class FreshestFrames:
         with self._condition:
             return self._replaced.get(source_id, 0)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether no more frames are expected; some may still wait."""
+        return self._is_closed
+
     def close(self) -> None:
         """Wake the taker; it gets what is left, then nothing."""
         with self._condition:

@@ -12,9 +12,9 @@ from nvr.core.backoff import Backoff
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import NvrError, StreamError, UnsupportedError
 from nvr.core.masking import mask_credentials
+from nvr.core.rate import RateMeter
 from nvr.core.throttle import ThrottledLog
 from nvr.media.frame import Frame
-from nvr.media.rate import RateMeter
 from nvr.media.session import Picture, Session, SessionCounters
 from nvr.media.source import SourceOptions, is_file, open_source, translate_error
 

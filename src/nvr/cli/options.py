@@ -1,0 +1,112 @@
+"""Options that several commands share, and how they become a configuration: flags over file over defaults."""
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from nvr.core.errors import ConfigurationError
+from nvr.core.validation import first_problem
+
+_STREAMS = "Cameras"
+_BROKER = "Broker"
+
+Uris = Annotated[list[str] | None, typer.Argument(help="One URI per camera: rtsp://…, http://… or a file.")]
+NumberOfStreams = Annotated[
+    int | None,
+    typer.Option("--n", min=1, max=1000, help="Number of streams of --stream-server.", rich_help_panel=_STREAMS),
+]
+StreamServer = Annotated[
+    str | None,
+    typer.Option(
+        help="Server whose streams are {server}/live/{i}.stream, e.g. rtsp://host:8554.", rich_help_panel=_STREAMS
+    ),
+]
+FirstSourceId = Annotated[
+    int | None, typer.Option(min=0, help="Source id of the first camera.", rich_help_panel=_STREAMS)
+]
+RtspTransportOption = Annotated[str | None, typer.Option(help="tcp or udp.", rich_help_panel=_STREAMS)]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="YAML file with settings; options given here win over it.")
+]
+MqttHost = Annotated[str | None, typer.Option(help="Host of the MQTT broker.", rich_help_panel=_BROKER)]
+MqttPort = Annotated[int | None, typer.Option(help="Port of the MQTT broker.", rich_help_panel=_BROKER)]
+MqttUsername = Annotated[str | None, typer.Option(help="User name at the broker.", rich_help_panel=_BROKER)]
+MqttPassword = Annotated[
+    str | None,
+    typer.Option(
+        envvar="NVR_MQTT_PASSWORD",
+        help="Password at the broker; better in the environment than on the command line.",
+        rich_help_panel=_BROKER,
+        show_envvar=True,
+    ),
+]
+MqttTls = Annotated[
+    bool | None, typer.Option("--mqtt-tls/--no-mqtt-tls", help="Encrypt the connection.", rich_help_panel=_BROKER)
+]
+MqttCaFile = Annotated[
+    Path | None, typer.Option(help="Authority of the broker's certificate (PEM).", rich_help_panel=_BROKER)
+]
+MqttCertFile = Annotated[Path | None, typer.Option(help="Client certificate (PEM).", rich_help_panel=_BROKER)]
+MqttKeyFile = Annotated[Path | None, typer.Option(help="Key of the client certificate.", rich_help_panel=_BROKER)]
+TopicPrefix = Annotated[
+    str | None,
+    typer.Option(
+        "--topic-prefix", help="Topic of detections without the source id [nvr/detections].", rich_help_panel=_BROKER
+    ),
+]
+Tenant = Annotated[str | None, typer.Option(help="Tenant whose topics are used.", rich_help_panel=_BROKER)]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def stream_uris(uris: list[str] | None, n: int | None, stream_server: str | None) -> tuple[str, ...] | None:
+    """Return the cameras that the command line names; None where it names none.
+
+    Raises:
+        ConfigurationError: URIs and a stream server are both given, or a number without a server.
+    """
+    from nvr.config.streams import stream_server_uris
+
+    if uris and stream_server is not None:
+        raise ConfigurationError("give either URIs or --stream-server with --n, not both")
+    if uris:
+        if n is not None:
+            raise ConfigurationError("--n belongs to --stream-server; the number of URIs is their number")
+        return tuple(uris)
+    if stream_server is not None:
+        return stream_server_uris(stream_server, 1 if n is None else n)
+    if n is not None:
+        raise ConfigurationError("--n needs --stream-server rtsp://host:port")
+    return None
+
+
+def with_flags(settings: Settings, **flags: object) -> Settings:
+    """Return the settings with every flag that was given (is not None) in place.
+
+    Raises:
+        ConfigurationError: A value is out of range; names the setting.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    present = {name: getattr(settings, name) for name in type(settings).model_fields}
+    try:
+        return type(settings).model_validate(present | given)
+    except ValidationError as error:
+        raise ConfigurationError(first_problem(error)) from error
+
+
+def on_stop_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` in a thread of its own at the first SIGINT or SIGTERM; a second one ends the process at once."""
+
+    def handle(signum: int, _frame: FrameType | None) -> None:
+        signal.signal(signum, signal.SIG_DFL)
+        threading.Thread(target=stop, name="stop-on-signal", daemon=True).start()
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)

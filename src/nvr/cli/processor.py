@@ -1,0 +1,113 @@
+"""`nvr processor`: watch cameras, publish what is seen."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nvr.cli import options
+from nvr.cli.logs import setup_logging
+
+if TYPE_CHECKING:
+    from nvr.processor.stream_processor import ProcessorReport
+
+logger = logging.getLogger(__name__)
+
+REPORT_EVERY_S = 10.0
+
+
+def processor(
+    uris: options.Uris = None,
+    n: options.NumberOfStreams = None,
+    stream_server: options.StreamServer = None,
+    first_source_id: options.FirstSourceId = None,
+    rtsp_transport: options.RtspTransportOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Catalogue name (see `nvr models list`), .onnx file, motion, or roboflow:<model id>."),
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Detections less sure than this are not published.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Class names to publish, separated by commas; all if absent.")
+    ] = None,
+    max_fps: Annotated[
+        float | None, typer.Option(help="Most frames analysed per second and camera; 0 for no limit.")
+    ] = None,
+    instance_id: Annotated[str | None, typer.Option(help="Name of this processor on the broker.")] = None,
+    mqtt_host: options.MqttHost = None,
+    mqtt_port: options.MqttPort = None,
+    mqtt_username: options.MqttUsername = None,
+    mqtt_password: options.MqttPassword = None,
+    mqtt_tls: options.MqttTls = None,
+    mqtt_ca_file: options.MqttCaFile = None,
+    mqtt_cert_file: options.MqttCertFile = None,
+    mqtt_key_file: options.MqttKeyFile = None,
+    mqtt_qos: Annotated[
+        int | None, typer.Option(min=0, max=2, help="QoS of detections.", rich_help_panel="Broker")
+    ] = None,
+    mqtt: Annotated[
+        bool | None, typer.Option("--mqtt/--no-mqtt", help="Publish to the broker.", rich_help_panel="Broker")
+    ] = None,
+    topic_prefix: options.TopicPrefix = None,
+    tenant: options.Tenant = None,
+    jsonl: Annotated[Path | None, typer.Option(help="Also append each event as a line of JSON to this file.")] = None,
+    watchdog: Annotated[
+        bool | None, typer.Option("--watchdog/--no-watchdog", help="Reconnect cameras that show nothing.")
+    ] = None,
+    config: options.ConfigFile = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Watch cameras and publish detection events to MQTT until Ctrl-C.
+
+    Cameras are given as URIs, by --stream-server with --n, or in the `processor` section of a --config file.
+    """
+    from nvr.config import StreamProcessorConfig, load_config
+    from nvr.processor.stream_processor import StreamProcessor
+
+    setup_logging(verbose)
+    settings = StreamProcessorConfig() if config is None else load_config(config).processor
+    settings = options.with_flags(
+        settings,
+        stream_uris=options.stream_uris(uris, n, stream_server),
+        first_source_id=first_source_id,
+        rtsp_transport=rtsp_transport,
+        model_id=model,
+        confidence_threshold=confidence,
+        classes=None if classes is None else tuple(name.strip() for name in classes.split(",") if name.strip()),
+        max_fps=max_fps or None,
+        instance_id=instance_id,
+        mqtt_host=mqtt_host,
+        mqtt_port=mqtt_port,
+        mqtt_username=mqtt_username,
+        mqtt_password=mqtt_password,
+        mqtt_tls=mqtt_tls,
+        mqtt_ca_file=mqtt_ca_file,
+        mqtt_cert_file=mqtt_cert_file,
+        mqtt_key_file=mqtt_key_file,
+        mqtt_qos=mqtt_qos,
+        mqtt_enabled=mqtt,
+        mqtt_topic_prefix=topic_prefix,
+        tenant=tenant,
+        jsonl_path=jsonl,
+        enable_watchdog=watchdog,
+    )
+    if max_fps == 0:
+        settings = settings.model_copy(update={"max_fps": None})
+    running = StreamProcessor(settings)
+    options.on_stop_signals(running.terminate)
+    running.start()
+    while not running.join(REPORT_EVERY_S):
+        logger.info("%s", describe(running.report()))
+    logger.info("%s", describe(running.report()))
+
+
+def describe(report: "ProcessorReport") -> str:
+    """Return one line about a processor for its operator."""
+    cameras = ", ".join(
+        f"{camera.source_id}: {camera.state.value} {camera.stream.fps:.0f} fps" for camera in report.cameras
+    )
+    broker = "broker connected" if report.is_broker_connected else "no broker"
+    return f"{report.analysed_frames} frames analysed, {report.dropped_events} events dropped, {broker}; {cameras}"

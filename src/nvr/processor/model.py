@@ -1,0 +1,46 @@
+"""The detector that a processor's settings ask for."""
+
+import logging
+
+from nvr.assets.model_ref import resolve_model
+from nvr.assets.store import AssetStore
+from nvr.config.processor import StreamProcessorConfig
+from nvr.core.errors import DownloadError, UnsupportedError
+from nvr.detection.detections import Detector
+from nvr.detection.load import load_detector
+from nvr.detection.motion import MotionDetector
+
+logger = logging.getLogger(__name__)
+
+
+def load_configured_detector(config: StreamProcessorConfig) -> Detector:
+    """Load the model of the settings; where it cannot be had on this machine, the motion detector, with a warning.
+
+    Raises:
+        ModelError: There is no such model, or its file is not what it should be.
+        ConfigurationError: It cannot be used with the other settings.
+    """
+    try:
+        return _load(config)
+    except (DownloadError, UnsupportedError) as error:
+        logger.warning("falling back to motion detection, without a model: %s", error)
+        return MotionDetector()
+
+
+def _load(config: StreamProcessorConfig) -> Detector:
+    model = resolve_model(config.model_id, AssetStore.from_environment())
+    if model.kind == "motion":
+        return MotionDetector(confidence_threshold=config.confidence_threshold)
+    if model.kind == "roboflow":
+        from nvr.detection.roboflow import RoboflowDetector
+
+        return RoboflowDetector(model.model_id, confidence_threshold=config.confidence_threshold)
+    if model.path is None:
+        raise UnsupportedError(f"model {model.model_id} has no file")
+    return load_detector(
+        model.model_id,
+        model.path,
+        model.spec,
+        confidence_threshold=config.confidence_threshold,
+        classes=config.classes or None,
+    )

@@ -1,0 +1,280 @@
+"""The processor as one object: start, join, terminate."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nvr.bus.connection import MqttConnection
+from nvr.config.processor import StreamProcessorConfig
+from nvr.core.clock import Clock, SystemClock
+from nvr.core.errors import ConfigurationError
+from nvr.core.rate import RateGate
+from nvr.detection.detections import Detector
+from nvr.detection.motion import MotionDetector
+from nvr.events.protocol import detections_prefix
+from nvr.events.schema import DetectionEvent
+from nvr.media.frame import Frame
+from nvr.media.freshest import FreshestFrames
+from nvr.media.stream import CameraStream, IngestSettings, StreamState, StreamStats
+from nvr.processor.model import load_configured_detector
+from nvr.processor.mqtt_sink import MQTTDetectionSink
+from nvr.processor.multiplexer import EventHandler, Multiplexer
+from nvr.processor.sinks import MAX_FRAMES_IN_CALLBACK_QUEUE, EventSink, JsonLinesSink, SinkWorker
+from nvr.processor.watchdog import Watchdog
+
+logger = logging.getLogger(__name__)
+
+STOP_S = 1.5
+"""All that `terminate` waits for, together."""
+
+FINISHED_POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class CameraReport:
+    """One camera, as an operator wants to know it."""
+
+    source_id: int
+    name: str
+    """URI without credentials."""
+    state: StreamState
+    stream: StreamStats
+    replaced_frames: int
+    """Frames that gave way to newer ones before the detector had time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorReport:
+    """What a processor has done so far."""
+
+    cameras: tuple[CameraReport, ...]
+    analysed_frames: int
+    batches: int
+    detector_failures: int
+    dropped_events: int
+    is_broker_connected: bool
+
+
+class StreamProcessor:
+    """Reads many cameras, looks at their freshest frames with one detector, publishes what it saw.
+
+    Works in any thread, any number of times in one process; sets no signal handlers.
+    """
+
+    def __init__(
+        self,
+        config: StreamProcessorConfig,
+        *,
+        on_event: EventHandler | None = None,
+        detector: Detector | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Prepare; nothing is loaded or opened before `start`.
+
+        Args:
+            config: All settings.
+            on_event: Takes each event and its frame, in a thread of its own; if it is slow, the oldest are dropped.
+            detector: Used instead of the model that `config` names; the processor does not close it.
+            clock: For time stamps and intervals.
+
+        Raises:
+            ConfigurationError: There is no camera.
+        """
+        if not config.stream_uris:
+            raise ConfigurationError("there is no camera: give at least one stream URI")
+        self._config = config
+        self._on_event = on_event
+        self._given_detector = detector
+        self._detector: Detector | None = None
+        self._clock = clock or SystemClock()
+        self._frames = FreshestFrames()
+        self._streams: list[CameraStream] = []
+        self._event_sinks: list[SinkWorker[DetectionEvent]] = []
+        self._callback_sink: SinkWorker[tuple[DetectionEvent, Frame]] | None = None
+        self._connection: MqttConnection | None = None
+        self._multiplexer: Multiplexer | None = None
+        self._watchdog: Watchdog | None = None
+        self._is_terminated = threading.Event()
+        self._terminate_lock = threading.Lock()
+
+    @property
+    def config(self) -> StreamProcessorConfig:
+        """The settings it was made with."""
+        return self._config
+
+    def start(self) -> None:
+        """Load the model, connect to broker and cameras, begin; returns at once, cameras or not.
+
+        Raises:
+            ConfigurationError: A setting names something that does not exist or does not fit.
+            UnsupportedError: The model needs what is not installed.
+            RuntimeError: It was started before.
+        """
+        if self._multiplexer is not None or self._is_terminated.is_set():
+            raise RuntimeError("a processor is started once")
+        config = self._config
+        sinks = self._make_sinks()
+        self._detector = self._given_detector or load_configured_detector(config)
+        self._multiplexer = Multiplexer(
+            self._frames,
+            self._detector,
+            self._emit,
+            clock=self._clock,
+            instance_id=config.instance_id,
+            max_batch=config.max_batch,
+            # what moves has no class: a filter meant for a model that could not be had would hide all of it
+            classes=() if isinstance(self._detector, MotionDetector) else config.classes,
+        )
+        self._event_sinks = sinks
+        if self._on_event is not None:
+            self._callback_sink = self._make_callback_sink(self._on_event)
+        self._streams = [
+            self._make_stream(source_id, uri)
+            for source_id, uri in zip(config.source_ids, config.stream_uris, strict=True)
+        ]
+        if config.enable_watchdog:
+            self._watchdog = Watchdog(self._streams, self._multiplexer, config.watchdog_timeout_s)
+        self._start_threads()
+        logger.info(
+            "processor %s watches %d cameras with %s", config.instance_id, len(self._streams), self._detector.model_id
+        )
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until it is terminated, or all of its files have come to their end, which terminates it.
+
+        Returns:
+            Whether it has ended; False after `timeout_s`.
+        """
+        deadline_s = None if timeout_s is None else self._clock.monotonic() + timeout_s
+        while not self._is_terminated.wait(FINISHED_POLL_S):
+            if self._streams and all(stream.is_finished() for stream in self._streams):
+                self._finish()
+                return True
+            if deadline_s is not None and self._clock.monotonic() >= deadline_s:
+                return False
+        return True
+
+    def terminate(self) -> None:
+        """Stop everything, within 2 s whatever a camera or the broker does; may be called twice and from any thread.
+
+        A camera thread that hangs in a read is left behind and ends by its timeout.
+        """
+        with self._terminate_lock:
+            if self._is_terminated.is_set():
+                return
+            deadline_s = self._clock.monotonic() + STOP_S
+            self._stop_threads(lambda: max(0.05, deadline_s - self._clock.monotonic()))
+            self._is_terminated.set()
+        logger.info("processor %s has stopped", self._config.instance_id)
+
+    def _finish(self) -> None:
+        if self._multiplexer is not None:
+            self._multiplexer.finish()
+            self._multiplexer.join(self._config.watchdog_timeout_s)
+        self.terminate()
+
+    def report(self) -> ProcessorReport:
+        """Return the counters of this moment."""
+        multiplexer, connection = self._multiplexer, self._connection
+        workers: Sequence[SinkWorker[DetectionEvent] | SinkWorker[tuple[DetectionEvent, Frame]]] = [
+            *self._event_sinks,
+            *([self._callback_sink] if self._callback_sink else []),
+        ]
+        return ProcessorReport(
+            cameras=tuple(
+                CameraReport(
+                    source_id=stream.source_id,
+                    name=stream.name,
+                    state=stream.state,
+                    stream=stream.stats,
+                    replaced_frames=self._frames.replaced(stream.source_id),
+                )
+                for stream in self._streams
+            ),
+            analysed_frames=0 if multiplexer is None else multiplexer.analysed,
+            batches=0 if multiplexer is None else multiplexer.batches,
+            detector_failures=0 if multiplexer is None else multiplexer.failures,
+            dropped_events=sum(worker.dropped for worker in workers),
+            is_broker_connected=connection is not None and connection.is_connected,
+        )
+
+    def _make_sinks(self) -> list[SinkWorker[DetectionEvent]]:
+        config = self._config
+        sinks: list[EventSink] = []
+        if config.jsonl_path is not None:
+            sinks.append(JsonLinesSink(config.jsonl_path, self._clock))
+        if config.mqtt_enabled:
+            self._connection = MqttConnection(config.broker, clock=self._clock)
+            prefix = detections_prefix(config.tenant, config.mqtt_topic_prefix)
+            sinks.append(
+                MQTTDetectionSink(self._connection, prefix, config.model_id, qos=config.mqtt_qos, clock=self._clock)
+            )
+        return [
+            SinkWorker(sink.name, sink.publish, queue_size=config.sink_queue_size, clock=self._clock, close=sink.close)
+            for sink in sinks
+        ]
+
+    def _make_callback_sink(self, on_event: EventHandler) -> SinkWorker[tuple[DetectionEvent, Frame]]:
+        return SinkWorker(
+            "callback",
+            lambda item: on_event(*item),
+            queue_size=min(self._config.sink_queue_size, MAX_FRAMES_IN_CALLBACK_QUEUE),
+            clock=self._clock,
+        )
+
+    def _make_stream(self, source_id: int, uri: str) -> CameraStream:
+        config = self._config
+        settings = IngestSettings(
+            config.rtsp_transport, config.open_timeout_s, config.read_timeout_s, config.reconnect_max_s
+        )
+        offer = _thinned(self._frames.put, RateGate(config.max_fps))
+        return CameraStream(source_id, uri, settings=settings, on_frame=offer, clock=self._clock)
+
+    def _start_threads(self) -> None:
+        if self._connection is not None:
+            self._connection.start()
+        for worker in self._event_sinks:
+            worker.start()
+        if self._callback_sink is not None:
+            self._callback_sink.start()
+        if self._multiplexer is not None:
+            self._multiplexer.start()
+        for stream in self._streams:
+            stream.start()
+        if self._watchdog is not None:
+            self._watchdog.start()
+
+    def _stop_threads(self, left_s: Callable[[], float]) -> None:
+        for stream in self._streams:
+            stream.request_stop()
+        if self._watchdog is not None:
+            self._watchdog.stop(left_s())
+        has_ended = True
+        if self._multiplexer is not None:
+            self._multiplexer.request_stop()
+            has_ended = self._multiplexer.join(left_s())
+        for worker in self._event_sinks:
+            worker.stop(left_s())
+        if self._callback_sink is not None:
+            self._callback_sink.stop(left_s())
+        if self._connection is not None:
+            self._connection.stop(left_s())
+        for stream in self._streams:
+            stream.stop(left_s())
+        if self._detector is not None and self._given_detector is None and has_ended:
+            self._detector.close()
+
+    def _emit(self, event: DetectionEvent, frame: Frame) -> None:
+        for worker in self._event_sinks:
+            worker.put(event)
+        if self._callback_sink is not None:
+            self._callback_sink.put((event, frame))
+
+
+def _thinned(put: Callable[[Frame], None], gate: RateGate) -> Callable[[Frame], None]:
+    def offer(frame: Frame) -> None:
+        if gate.admits(frame.received_s):
+            put(frame)
+
+    return offer

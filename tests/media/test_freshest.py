@@ -1,0 +1,39 @@
+import threading
+
+from nvr.media.freshest import FreshestFrames
+from tests.media.frames import make_frame
+
+
+def test_a_newer_frame_replaces_the_older_of_the_same_camera_only() -> None:
+    frames = FreshestFrames()
+    frames.put(make_frame(source_id=0, frame_id=1))
+    frames.put(make_frame(source_id=1, frame_id=7))
+    frames.put(make_frame(source_id=0, frame_id=2))
+    taken = {frame.source_id: frame.frame_id for frame in frames.take(10, 0)}
+    assert taken == {0: 2, 1: 7}
+    assert (frames.replaced(0), frames.replaced(1)) == (1, 0)
+
+
+def test_what_had_no_room_goes_first_next_time() -> None:
+    frames = FreshestFrames()
+    for source_id in range(3):
+        frames.put(make_frame(source_id=source_id, received_s=source_id))
+    assert [frame.source_id for frame in frames.take(2, 0)] == [0, 1]
+    frames.put(make_frame(source_id=0, received_s=10))
+    assert [frame.source_id for frame in frames.take(2, 0)] == [2, 0]
+
+
+def test_take_wakes_when_a_frame_comes_and_when_it_is_closed() -> None:
+    frames = FreshestFrames()
+    threading.Timer(0.05, frames.put, [make_frame()]).start()
+    assert len(frames.take(1, 30)) == 1
+    threading.Timer(0.05, frames.close).start()
+    assert frames.take(1, 30) == []
+    assert frames.is_closed
+
+
+def test_a_discarded_camera_leaves_nothing() -> None:
+    frames = FreshestFrames()
+    frames.put(make_frame(source_id=3))
+    frames.discard(3)
+    assert frames.take(1, 0) == []

@@ -1,0 +1,93 @@
+from collections.abc import Callable
+
+import pytest
+
+from nvr.core.clock import SystemClock
+from nvr.detection.detections import Detector
+from nvr.events.schema import DetectionEvent
+from nvr.media.frame import Frame
+from nvr.media.freshest import FreshestFrames
+from nvr.processor.multiplexer import Multiplexer
+from tests.media.frames import make_frame
+from tests.processor.fakes import BrightSpotDetector, FailingDetector, HangingDetector
+from tests.waiting import wait_until
+
+
+def multiplexer(
+    frames: FreshestFrames,
+    detector: Detector,
+    emit: Callable[[DetectionEvent, Frame], None],
+    max_batch: int = 8,
+    classes: tuple[str, ...] = (),
+) -> Multiplexer:
+    return Multiplexer(
+        frames,
+        detector,
+        emit,
+        clock=SystemClock(),
+        instance_id="p",
+        max_batch=max_batch,
+        classes=classes,
+    )
+
+
+def test_one_inference_takes_the_frames_of_all_cameras() -> None:
+    frames, detector, events = FreshestFrames(), BrightSpotDetector(), list[DetectionEvent]()
+    for source_id in range(4):
+        frames.put(make_frame(source_id=source_id, frame_id=source_id, received_s=source_id, grey=255))
+    mux = multiplexer(frames, detector, lambda event, _: events.append(event))
+    mux.start()
+    wait_until(lambda: len(events) == 4, "four events")
+    mux.finish()
+    assert mux.join(10)
+    assert detector.batches == [[0, 1, 2, 3]]
+    assert [event.source_id for event in events] == [0, 1, 2, 3]
+    assert {event.detections[0].class_name for event in events} == {"spot"}
+    assert all(event.inference_time_ms > 0 for event in events)
+
+
+def test_a_batch_is_no_larger_than_allowed() -> None:
+    frames, detector = FreshestFrames(), BrightSpotDetector()
+    for source_id in range(5):
+        frames.put(make_frame(source_id=source_id))
+    mux = multiplexer(frames, detector, lambda *_: None, max_batch=2)
+    mux.start()
+    wait_until(lambda: mux.analysed == 5, "five frames")
+    mux.request_stop()
+    assert mux.join(10)
+    assert [len(batch) for batch in detector.batches] == [2, 2, 1]
+    assert mux.batches == 3
+
+
+def test_a_detector_that_raises_costs_its_batch_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    frames, detector, events = FreshestFrames(), FailingDetector(failures=2), list[DetectionEvent]()
+    mux = multiplexer(frames, detector, lambda event, _: events.append(event))
+    mux.start()
+    frame_id = 0
+
+    def offer_until_seen() -> bool:
+        nonlocal frame_id
+        frame_id += 1
+        frames.put(make_frame(frame_id=frame_id))
+        return bool(events)
+
+    wait_until(offer_until_seen, "an event after the failures")
+    mux.request_stop()
+    assert mux.join(10)
+    assert mux.failures == 2
+    assert "detector bright-spot failed on sources 0" in caplog.text
+
+
+def test_says_how_long_the_present_inference_takes() -> None:
+    frames, detector = FreshestFrames(), HangingDetector()
+    mux = multiplexer(frames, detector, lambda *_: None)
+    mux.start()
+    assert mux.busy_for_s() == 0
+    frames.put(make_frame())
+    assert detector.is_called.wait(30)
+    assert mux.busy_for_s() > 0
+    mux.request_stop()
+    assert not mux.join(0.05)
+    detector.release.set()
+    assert mux.join(30)
+    assert mux.busy_for_s() == 0

@@ -1,0 +1,91 @@
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from nvr.core.clock import SystemClock
+from nvr.core.errors import ConfigurationError
+from nvr.events.schema import DetectionEvent
+from nvr.processor.sinks import JsonLinesSink, SinkWorker
+from tests.waiting import wait_until
+
+CLOCK = SystemClock()
+
+
+def event(frame_id: int = 0) -> DetectionEvent:
+    return DetectionEvent(
+        source_id=1, frame_id=frame_id, timestamp=datetime.now(UTC), model_id="m", inference_time_ms=1.0
+    )
+
+
+def test_a_slow_sink_loses_the_oldest_and_counts_them() -> None:
+    is_released, delivered = threading.Event(), list[int]()
+
+    def deliver(item: int) -> None:
+        is_released.wait(60)
+        delivered.append(item)
+
+    worker = SinkWorker("slow", deliver, queue_size=3, clock=CLOCK)
+    worker.start()
+    worker.put(0)
+    wait_until(lambda: not worker._queue, "the worker holds the first")
+    for item in range(1, 8):
+        worker.put(item)
+    is_released.set()
+    assert worker.stop(30)
+    assert delivered == [0, 5, 6, 7]
+    assert worker.dropped == 4
+
+
+def test_a_sink_that_raises_gets_the_next_one_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    delivered = list[int]()
+
+    def deliver(item: int) -> None:
+        if item == 1:
+            raise ValueError("not this one")
+        delivered.append(item)
+
+    worker = SinkWorker("moody", deliver, queue_size=10, clock=CLOCK)
+    worker.start()
+    for item in range(3):
+        worker.put(item)
+    assert worker.stop(30)
+    assert (delivered, worker.delivered, worker.failed) == ([0, 2], 2, 1)
+    assert "sink moody failed: ValueError('not this one')" in caplog.text
+
+
+def test_stop_returns_although_the_sink_hangs() -> None:
+    is_released = threading.Event()
+
+    def deliver(_item: int) -> None:
+        is_released.wait(60)
+
+    worker = SinkWorker("hung", deliver, queue_size=3, clock=CLOCK)
+    worker.start()
+    worker.put(0)
+    assert not worker.stop(0.05)
+    is_released.set()
+    assert worker.stop(30)
+
+
+def test_json_lines_are_appended_and_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "events.jsonl"
+    for frame_id in range(2):  # as if started twice
+        sink = JsonLinesSink(path, CLOCK)
+        sink.publish(event(frame_id))
+        sink.close()
+    events = [DetectionEvent.from_json(line) for line in path.read_bytes().splitlines()]
+    assert [line.frame_id for line in events] == [0, 1]
+
+
+def test_a_path_that_cannot_be_written_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"cannot write events to {tmp_path}"):
+        JsonLinesSink(tmp_path, CLOCK)
+
+
+def test_a_full_disk_costs_events_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    sink = JsonLinesSink(Path("/dev/full"), CLOCK)
+    sink.publish(event())
+    sink.close()
+    assert "cannot write an event to /dev/full: No space left on device" in caplog.text
