@@ -29,6 +29,8 @@ from nvr.detection.roboflow_process import Frame, WorkerProcess
 LOAD_TIMEOUT_S = 900.0
 """Importing takes 6 s on a fast machine; fetching the weights of a large model, minutes."""
 INFER_TIMEOUT_S = 60.0
+_CLOSE_GRACE_S = 0.5
+"""A processor has 2 s to stop in."""
 _COLUMNS = 6
 Result = TypeVar("Result")
 
@@ -160,11 +162,16 @@ class RoboflowDetector:
     def close(self) -> None:
         """End the worker; from any thread, and at once even in the middle of a batch."""
         self._is_closed = True
-        worker = self._worker
-        if worker is not None:
-            worker.interrupt()
-        with self._lock:
-            self._drop_worker()
+        is_idle = self._lock.acquire(blocking=False)
+        if not is_idle:
+            worker = self._worker
+            if worker is not None:
+                worker.interrupt()
+            self._lock.acquire()
+        try:
+            self._drop_worker(_CLOSE_GRACE_S if is_idle else 0.0)
+        finally:
+            self._lock.release()
 
     def _advance(self, wait_s: float) -> bool:
         """Start a worker if it is time, and tell whether it is ready, waiting `wait_s` at most."""
@@ -234,11 +241,11 @@ class RoboflowDetector:
     def _without_key(self, text: str) -> str:
         return mask_credentials(text.replace(self._api_key, MASK) if self._api_key else text)
 
-    def _drop_worker(self) -> None:
+    def _drop_worker(self, grace_s: float = 0.0) -> None:
         self._is_ready = False
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.close()
+            worker.close(grace_s)
 
 
 def _class_names(frame: Frame) -> tuple[str, ...]:

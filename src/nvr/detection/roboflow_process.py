@@ -115,8 +115,12 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def close(self) -> None:
-        """Kill the process and free what it held."""
+    def close(self, grace_s: float = 0.0) -> None:
+        """End the process and free what it held; it is killed unless it ends by itself within `grace_s`."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()  # the worker takes it for the end
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace_s)
         if self._process.poll() is None:
             self.interrupt()
         self._process.wait()
