@@ -1,6 +1,8 @@
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tests.assets.onnx_bytes import onnx_bytes
 from tests.assets.web import serve
 
 DATA = onnx_bytes(20_000)
+DEADLINE_S = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +115,45 @@ def test_the_command_ends_in_one_sentence_without_a_traceback(tmp_path: Path) ->
     assert done.returncode == 2
     assert done.stderr.startswith("nvr: yolox-nano is not here and NVR_OFFLINE is set: fetch https://")
     assert done.stderr.count("\n") == 1
+
+
+PULL = """
+import sys
+from pathlib import Path
+from nvr.cli.main import app
+from tests.assets.entries import catalogue_of, entry_for
+app(["models", "pull", "tiny"], obj=catalogue_of(entry_for(sys.argv[1], Path(sys.argv[2]).read_bytes())))
+"""
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
+def test_a_pull_that_is_ended_leaves_nothing_that_passes_for_the_model(
+    cache: Path, tmp_path: Path, signal_number: signal.Signals
+) -> None:
+    data = onnx_bytes()
+    (tmp_path / "data").write_bytes(data)
+    with serve(data) as site:
+        site.stalls_after = 131_072
+        arguments = [sys.executable, "-c", PULL, site.url, str(tmp_path / "data")]
+        root = Path(__file__).parents[2]
+        with subprocess.Popen(arguments, cwd=root, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+            part = cache / ".partial" / "tiny.part"
+            give_up_s = time.monotonic() + DEADLINE_S
+            while not (part.is_file() and part.stat().st_size):
+                assert time.monotonic() < give_up_s
+                time.sleep(0.02)
+            child.send_signal(signal_number)
+            _, complaints = child.communicate(timeout=DEADLINE_S)
+        assert child.returncode != 0
+        assert "Traceback" not in complaints
+        assert not list(cache.rglob("*.onnx"))
+        assert part.exists() == (signal_number == signal.SIGKILL)
+        catalogue = catalogue_of(entry_for(site.url, data))
+        assert run("path", "tiny", catalogue=catalogue).exit_code == 1
+        site.stalls_after = None
+        assert run("pull", "tiny", catalogue=catalogue).exit_code == 0
+        assert run("check", "tiny", catalogue=catalogue).exit_code == 0
+        assert not part.exists()
 
 
 def test_help_starts_without_http_and_tables() -> None:

@@ -102,8 +102,10 @@ class AssetStore:
         """Return the first file of that entry in the search order, without network and without looking into it."""
         candidates: list[tuple[Path | None, Origin]] = [(self._assets_dir, "assets dir"), (self._cache_dir, "cache")]
         for folder, origin in candidates:
-            if folder is not None and (folder / entry.path).is_file():
-                return Located(folder / entry.path, origin)
+            if folder is not None:
+                with _folder_errors(folder):
+                    if (folder / entry.path).is_file():
+                        return Located(folder / entry.path, origin)
         return None
 
     def find(self, entry: AssetEntry) -> Path | None:
