@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from nvr import __version__
+from nvr.cli.simulate import simulate
 from nvr.core.errors import ConfigurationError, NvrError
 from nvr.core.masking import mask_credentials
 
@@ -39,6 +40,9 @@ def _root(
     ] = False,
 ) -> None:
     """Take the options that stand before a command."""
+
+
+app.command()(simulate)
 
 
 def main() -> None:
