@@ -1,0 +1,1 @@
+"""Cameras that need no camera: synthetic scenes with known truth, sent by a real RTSP server that can misbehave."""

@@ -1,0 +1,198 @@
+"""A video file as packets to send in a loop: as it is where that works, else transcoded once and cached."""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import av.container
+import platformdirs
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from nvr.core.errors import ConfigurationError, InvalidInputError, UnsupportedError
+from nvr.media.access_unit import (
+    RTP_CLOCK_HZ,
+    AccessUnit,
+    EncodedLoop,
+    NalLayout,
+    ParameterSets,
+    VideoCodec,
+    read_codec_record,
+    sort_parameter_sets,
+    strip_parameter_sets,
+)
+from nvr.media.encode import EncoderSettings, encode_frames
+
+logger = logging.getLogger(__name__)
+
+_CODECS: dict[str, VideoCodec] = {"h264": "h264", "hevc": "hevc"}
+_LONGEST_GOP_S = 4.0
+_HASH_CHUNK_BYTES = 1 << 20
+
+
+def default_cache_dir() -> Path:
+    """Return the user's folder for loops that were rendered or transcoded; it may not exist yet."""
+    return platformdirs.user_cache_path("nvr") / "loops"
+
+
+def load_loop(path: Path, cache_dir: Path, gop_s: float = 1.0) -> EncodedLoop:
+    """Return the packets of any video file that FFmpeg reads.
+
+    H.264 and H.265 without B-frames and with a key frame at least every 4 s pass through untouched. Anything else is
+    transcoded to H.264 of the same size and rate, once: the result is cached by content and settings.
+
+    Raises:
+        ConfigurationError: the file is missing, is no video, or holds no picture.
+    """
+    try:
+        return read_loop(path)
+    except UnsupportedError as error:
+        logger.info("transcoding %s once: %s", path, error)
+    cached = cache_dir / f"{_content_key(path)}-gop{gop_s:g}.mp4"
+    if not cached.exists():
+        _transcode(path, cached, gop_s)
+    return read_loop(cached)
+
+
+def read_loop(path: Path) -> EncodedLoop:
+    """Return the packets of a file as they are.
+
+    Raises:
+        ConfigurationError: the file is missing, is no video, or holds no picture.
+        UnsupportedError: it is another codec, has B-frames or too few key frames.
+    """
+    with _open(path) as container:
+        stream = _video_stream(container, path)
+        codec = _CODECS.get(stream.codec_context.name)
+        if codec is None:
+            raise UnsupportedError(f"{path}: codec {stream.codec_context.name} cannot be sent as it is")
+        try:
+            layout = read_codec_record(codec, stream.codec_context.extradata or b"")
+            units, parameter_sets = _read_units(container, stream, codec, layout)
+        except InvalidInputError as error:
+            raise ConfigurationError(f"{path}: {error}") from error
+        except av.FFmpegError as error:
+            raise ConfigurationError(f"{path}: cannot be read to its end: {error.strerror}") from error
+        return _check_loop(path, codec, parameter_sets, stream, units)
+
+
+def _read_units(
+    container: av.container.InputContainer, stream: VideoStream, codec: VideoCodec, layout: NalLayout
+) -> tuple[list[AccessUnit], ParameterSets]:
+    parameter_sets = layout.parameter_sets
+    has_reordering = bool(stream.codec_context.has_b_frames)
+    tick_90k = _frame_ticks(stream)
+    units: list[AccessUnit] = []
+    first_90k: int | None = None
+    for packet in container.demux(stream):
+        if packet.size == 0 or (not units and not packet.is_keyframe):
+            continue
+        nals = layout.split(bytes(packet))
+        if not parameter_sets.sps:
+            parameter_sets = sort_parameter_sets(codec, nals)
+        pts_90k = _pts_90k(packet, has_reordering)
+        if pts_90k is None:
+            pts_90k = (first_90k or 0) + round(len(units) * tick_90k)
+        first_90k = pts_90k if first_90k is None else first_90k
+        units.append(AccessUnit(strip_parameter_sets(codec, nals), pts_90k - first_90k, packet.is_keyframe))
+    return units, parameter_sets
+
+
+def _pts_90k(packet: "Packet[VideoStream]", has_reordering: bool) -> int | None:
+    # AVI knows no showing time: with B-frames it cannot be told, without them the decoding time is the showing time.
+    ticks = packet.pts if packet.pts is not None else packet.dts
+    if packet.pts is None and has_reordering:
+        raise UnsupportedError("B-frames without times to show them")
+    if ticks is None or packet.time_base is None:
+        return None
+    return round(ticks * packet.time_base * RTP_CLOCK_HZ)
+
+
+def _check_loop(
+    path: Path, codec: VideoCodec, parameter_sets: ParameterSets, stream: VideoStream, units: list[AccessUnit]
+) -> EncodedLoop:
+    if not units:
+        raise ConfigurationError(f"{path}: no picture in it")
+    if not parameter_sets.sps or not parameter_sets.pps:
+        raise UnsupportedError(f"{path}: no parameter sets")
+    times = [unit.pts_90k for unit in units]
+    if any(later <= earlier for earlier, later in pairwise(times)):
+        raise UnsupportedError(f"{path}: has B-frames or times that go back")
+    duration_90k = times[-1] + max(1, round(_frame_ticks(stream)))
+    key_times = [unit.pts_90k for unit in units if unit.is_keyframe] + [duration_90k]
+    gop_s = max(later - earlier for earlier, later in pairwise(key_times)) / RTP_CLOCK_HZ
+    if gop_s > _LONGEST_GOP_S:
+        raise UnsupportedError(f"{path}: {gop_s:.1f} s without a key frame, at most {_LONGEST_GOP_S:g} s are useful")
+    return EncodedLoop(
+        codec=codec,
+        parameter_sets=parameter_sets,
+        width_px=stream.codec_context.width,
+        height_px=stream.codec_context.height,
+        fps=round(len(units) * RTP_CLOCK_HZ / duration_90k, 3),
+        units=tuple(units),
+        duration_90k=duration_90k,
+    )
+
+
+def _transcode(path: Path, target: Path, gop_s: float) -> None:
+    with _open(path) as container:
+        stream = _video_stream(container, path)
+        context = stream.codec_context
+        settings = EncoderSettings(
+            width_px=context.width // 2 * 2,
+            height_px=context.height // 2 * 2,
+            fps=_frame_rate(stream),
+            gop_s=gop_s,
+        )
+        encode_frames(_decode(container, stream, path), target, settings)
+
+
+def _decode(container: av.container.InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
+    count = 0
+    try:
+        for frame in container.decode(stream):
+            count += 1
+            yield frame
+    except av.FFmpegError as error:
+        if count == 0:
+            raise ConfigurationError(f"{path}: cannot be decoded: {error.strerror}") from error
+        logger.warning("%s: ends after %d frames: %s", path, count, error.strerror)
+    if count == 0:
+        raise ConfigurationError(f"{path}: no picture in it")
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: no such video file")
+    try:
+        return av.open(str(path))
+    except av.FFmpegError as error:
+        raise ConfigurationError(f"{path}: no video file that can be read: {error.strerror}") from error
+
+
+def _video_stream(container: av.container.InputContainer, path: Path) -> VideoStream:
+    if not container.streams.video:
+        raise ConfigurationError(f"{path}: no video in it")
+    return container.streams.video[0]
+
+
+def _frame_rate(stream: VideoStream) -> Fraction:
+    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+    return min(max(rate, Fraction(1)), Fraction(120)).limit_denominator(1001)
+
+
+def _frame_ticks(stream: VideoStream) -> float:
+    return float(RTP_CLOCK_HZ / _frame_rate(stream))
+
+
+def _content_key(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()[:32]
