@@ -36,6 +36,8 @@ class CameraView:
 
     source_id: int
     title: str
+    uri: str
+    """Where the camera is, without credentials."""
     state: TileState
     frame: WallFrame | None
     """The last picture, however old."""
@@ -133,6 +135,7 @@ class Camera:
         return CameraView(
             source_id=self.source_id,
             title=self.title,
+            uri=self._source.name,
             state=state,
             frame=frame,
             event=event if state is TileState.LIVE else None,

@@ -77,7 +77,9 @@ class _Tile:
         self._notices = notices
         self._rect = Rect(0, 0, canvas.shape[1], canvas.shape[0])
         self._shown: tuple[object, ...] | None = None
+        self._shown_event: DetectionEvent | None = None
         self._base: Picture | None = None
+        self._problem: str | None = None
         self._base_frame_id: int | None = None
         self._area = self._rect
         self.drawn: DetectionEvent | None = None
@@ -87,20 +89,20 @@ class _Tile:
         """Redraw if there is something new to show; say whether there was."""
         view = self._camera.look()
         frame_id = None if view.frame is None else view.frame.frame_id
-        # an event is immutable, so another object is another event; an equal one costs a redraw and nothing else
-        content = (frame_id, view.event and id(view.event), view.state, view.notice, view.reason, view.footnote)
-        if content == self._shown:
+        content = (frame_id, view.state, view.notice, view.reason, view.footnote)
+        if content == self._shown and view.event is self._shown_event:
             return False
         self._draw(view)
-        self._shown = content
+        self._shown, self._shown_event = content, view.event
         return True
 
     def _draw(self, view: CameraView) -> None:
         self.drawn = None
-        problem = self._take_picture(view)
+        self._take_picture(view)
         if self._base is None:
-            state = TileState.OFFLINE if problem else view.state
-            self._notices.card(self._canvas, self._rect, state, view.notice or "no picture", problem or view.reason)
+            state = view.state if self._problem is None else TileState.OFFLINE
+            reason = self._problem or view.reason
+            self._notices.card(self._canvas, self._rect, state, view.notice or "picture not readable", reason)
         else:
             self._draw_picture(view, self._base)
         facts = view.facts if view.state is TileState.LIVE else ""
@@ -120,16 +122,13 @@ class _Tile:
             self._renderer.draw_detections(self._canvas, view.event, area, view.frame.width, view.frame.height)
             self.drawn = view.event
 
-    def _take_picture(self, view: CameraView) -> str | None:
+    def _take_picture(self, view: CameraView) -> None:
         frame = view.frame
         if frame is None or frame.frame_id == self._base_frame_id:
-            return None
-        self._base_frame_id = frame.frame_id
+            return
+        self._base_frame_id, self._base, self._problem = frame.frame_id, None, None
         area = letterbox_rect(frame.width, frame.height, self._rect)
         try:
-            self._base = shrink_to_bgr(frame, area.width, area.height)
+            self._base, self._area = shrink_to_bgr(frame, area.width, area.height), area
         except FrameError as error:
-            self._base = None
-            return str(error)
-        self._area = area
-        return None
+            self._problem = str(error)

@@ -92,7 +92,7 @@ class GridLayout:
         column = math.floor((x - self.gap_px) / (self.tile_width_px + self.gap_px))
         row = math.floor((y - self.gap_px) / (self.tile_height_px + self.gap_px))
         index = row * self.columns + column
-        if not (0 <= column < self.columns and 0 <= row and index < self.n_tiles):
+        if not (0 <= column < self.columns and row >= 0 and index < self.n_tiles):
             return None
         return index if self.tile(index).has(x, y) else None
 

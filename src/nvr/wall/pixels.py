@@ -43,7 +43,7 @@ def shrink_to_bgr(frame: ConvertibleFrame, width_px: int, height_px: int) -> Pic
         raise FrameError(f"expected an even width and height, got {width_px} x {height_px}")
     planes = frame.planes()
     if planes is None:
-        return _resized_bgr(frame.to_bgr(), width_px, height_px)
+        return resized(frame.to_bgr(), width_px, height_px)
     # I420: the rows of Y, then those of U and V with two of their half rows in each full one
     packed = np.empty((height_px * 3 // 2, width_px), np.uint8)
     luma, chroma = packed[:height_px], packed[height_px:].reshape(2, height_px // 2, width_px // 2)
@@ -61,12 +61,17 @@ def _resize_into(plane: Plane, target: Plane) -> None:
     cv2.resize(plane, (target.shape[1], target.shape[0]), dst=target, interpolation=cv2.INTER_LINEAR)
 
 
-def _resized_bgr(picture: Picture, width_px: int, height_px: int) -> Picture:
+def resized(picture: Picture, width_px: int, height_px: int) -> Picture:
+    """Return a BGR picture in another size.
+
+    Raises:
+        FrameError: It is empty or not (H, W, 3).
+    """
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
         raise FrameError(f"expected (H, W, 3), got {picture.shape}")
-    resized = np.empty((height_px, width_px, 3), np.uint8)
-    cv2.resize(picture, (width_px, height_px), dst=resized, interpolation=cv2.INTER_LINEAR)
-    return resized
+    target = np.empty((height_px, width_px, 3), np.uint8)
+    cv2.resize(picture, (width_px, height_px), dst=target, interpolation=cv2.INTER_LINEAR)
+    return target
 
 
 def blend(picture: Picture, rect: Rect, colour: Colour, opacity: float = 1.0) -> None:

@@ -1,5 +1,7 @@
 """What is drawn over a camera's picture: boxes with labels, the name of the stream, its rates."""
 
+import cv2
+
 from nvr.events import Detection, DetectionEvent
 from nvr.wall.layout import Rect, SourceToTile
 from nvr.wall.palette import BLACK, MUTED, TEXT, Colour, colour_of_object, readable_on
@@ -10,7 +12,7 @@ MAX_BOXES = 500
 """Only the surest are drawn: more would hide the picture and cost more than composing it."""
 MAX_LABELS = 100
 MAX_LABEL_CHARACTERS = 32
-HEADER_OPACITY = 0.55
+HEADER_OPACITY = 0.72
 
 
 def font_size_px(tile_height_px: int) -> int:
@@ -69,13 +71,14 @@ class DetectionRenderer:
         """Draw the name of a stream with a dot for its state at the top left, facts at the top right if they fit."""
         x, y = tile.x + self._margin_px, tile.y + self._margin_px
         room_px = tile.width - 2 * self._margin_px
-        dot_px = max(4, self._name.chip_height_px // 3)
+        dot_px = max(4, round(self._name.chip_height_px * 0.42))
         dot_room_px = 2 * dot_px
         text = self._name.fitted(one_line(name), max(0, room_px - dot_room_px - self._name.chip_width_px("")))
         name_width_px = self._name.chip_width_px(text) + dot_room_px
         height_px = self._name.chip_height_px
         blend(picture, Rect(x, y, name_width_px, height_px), BLACK, HEADER_OPACITY)
-        blend(picture, Rect(x + dot_px // 2 + 2, y + (height_px - dot_px) // 2, dot_px, dot_px), dot)
+        centre = (x + dot_px + 1, y + height_px // 2)
+        cv2.circle(picture, centre, dot_px // 2, dot, cv2.FILLED, cv2.LINE_AA)
         self._name.chip(picture, text, x + dot_room_px, y, ink=TEXT, ground=BLACK, opacity=0.0)
         facts_width_px = self._facts.chip_width_px(facts)
         if facts and name_width_px + self._margin_px + facts_width_px <= room_px:
@@ -86,9 +89,7 @@ class DetectionRenderer:
         """Draw a discreet remark at the bottom left of a tile."""
         fitted = self._facts.fitted(text, tile.width - 2 * self._margin_px - self._facts.chip_width_px(""))
         y = tile.bottom - self._margin_px - self._facts.chip_height_px
-        self._facts.chip(
-            picture, fitted, tile.x + self._margin_px, y, ink=MUTED, ground=BLACK, opacity=HEADER_OPACITY
-        )
+        self._facts.chip(picture, fitted, tile.x + self._margin_px, y, ink=MUTED, ground=BLACK, opacity=HEADER_OPACITY)
 
     def _draw_box(self, canvas: Picture, box: Rect, colour: Colour) -> None:
         line_px = min(self._line_px, box.width, box.height)
