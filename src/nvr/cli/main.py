@@ -12,6 +12,7 @@ import typer
 from nvr import __version__
 from nvr.cli import models, schema
 from nvr.cli.processor import processor
+from nvr.cli.wall import wall
 from nvr.core.errors import ConfigurationError, NvrError
 from nvr.core.masking import mask_credentials
 
@@ -47,6 +48,7 @@ def _root(
 
 
 app.command()(processor)
+app.command()(wall)
 
 
 def main() -> None:

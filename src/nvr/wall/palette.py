@@ -39,7 +39,7 @@ def colour_of_object(class_name: str, tracker_id: int | None) -> Colour:
 def readable_on(colour: Colour) -> Colour:
     """Return black or white, whichever has the higher contrast on `colour` (WCAG 2 relative luminance)."""
     luminance = relative_luminance(colour)
-    return BLACK if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else (255, 255, 255)
+    return (0, 0, 0) if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else (255, 255, 255)
 
 
 def relative_luminance(colour: Colour) -> float:
