@@ -13,6 +13,7 @@ from nvr import __version__
 from nvr.cli import models, schema
 from nvr.cli.processor import processor
 from nvr.cli.simulate import simulate
+from nvr.cli.wall import wall
 from nvr.core.errors import ConfigurationError, NvrError
 from nvr.core.masking import mask_credentials
 
@@ -49,6 +50,7 @@ def _root(
 
 app.command()(processor)
 app.command()(simulate)
+app.command()(wall)
 
 
 def main() -> None:

@@ -1,0 +1,175 @@
+"""`nvr wall`: every camera with its detections, in a window, on a page or as a picture file."""
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nvr.cli import options
+from nvr.cli.logs import setup_logging
+from nvr.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from nvr.wall import VideoWall
+
+logger = logging.getLogger(__name__)
+
+_PICTURE = "Picture"
+_OUTPUT = "Output"
+
+
+def wall(
+    uris: options.Uris = None,
+    n: options.NumberOfStreams = None,
+    stream_server: options.StreamServer = None,
+    first_source_id: options.FirstSourceId = None,
+    rtsp_transport: options.RtspTransportOption = None,
+    http: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Serve a page on this port; 0 for any free one.", rich_help_panel=_OUTPUT),
+    ] = None,
+    http_host: Annotated[
+        str | None,
+        typer.Option(help="Address of the page [127.0.0.1]; 0.0.0.0 for the network.", rich_help_panel=_OUTPUT),
+    ] = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(help="Write one picture to this .png or .jpg file and end.", rich_help_panel=_OUTPUT),
+    ] = None,
+    after: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=3600, help="Take the snapshot after so many seconds, not when all show.", rich_help_panel=_OUTPUT
+        ),
+    ] = None,
+    no_window: Annotated[
+        bool, typer.Option("--no-window", help="Open no window even if there is a display.", rich_help_panel=_OUTPUT)
+    ] = False,
+    tile_width: Annotated[
+        int | None, typer.Option(help="Width of a camera's tile in pixels [480].", rich_help_panel=_PICTURE)
+    ] = None,
+    tile_height: Annotated[
+        int | None, typer.Option(help="Height of a camera's tile in pixels [270].", rich_help_panel=_PICTURE)
+    ] = None,
+    display_fps: Annotated[
+        float | None, typer.Option(help="Most pictures of the wall per second [25].", rich_help_panel=_PICTURE)
+    ] = None,
+    detection_ttl: Annotated[
+        float | None, typer.Option(help="Seconds that boxes stay without a newer event [1].", rich_help_panel=_PICTURE)
+    ] = None,
+    stale_after: Annotated[
+        float | None,
+        typer.Option(help="Seconds without a picture after which a camera is stale [3].", rich_help_panel=_PICTURE),
+    ] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option(help="Boxes less sure than this are not drawn [0].", rich_help_panel=_PICTURE)
+    ] = None,
+    mqtt_host: options.MqttHost = None,
+    mqtt_port: options.MqttPort = None,
+    mqtt_username: options.MqttUsername = None,
+    mqtt_password: options.MqttPassword = None,
+    mqtt_tls: options.MqttTls = None,
+    mqtt_ca_file: options.MqttCaFile = None,
+    mqtt_cert_file: options.MqttCertFile = None,
+    mqtt_key_file: options.MqttKeyFile = None,
+    topic_prefix: options.TopicPrefix = None,
+    tenant: options.Tenant = None,
+    config: options.ConfigFile = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Show every camera with its detections until q, Esc or Ctrl-C.
+
+    Cameras are given as URIs, by --stream-server with --n, or in the `wall` section of a --config file. Where there is
+    a display a window opens; --http serves a page, --snapshot writes one picture.
+    """
+    from nvr.config import VideoWallConfig, load_config
+
+    setup_logging(verbose)
+    settings = options.with_flags(
+        VideoWallConfig() if config is None else load_config(config).wall,
+        stream_uris=options.stream_uris(uris, n, stream_server),
+        first_source_id=first_source_id,
+        rtsp_transport=rtsp_transport,
+        http_port=http,
+        http_host=http_host,
+        tile_width=tile_width,
+        tile_height=tile_height,
+        display_fps=display_fps,
+        detection_ttl_seconds=detection_ttl,
+        stale_after_seconds=stale_after,
+        min_confidence=min_confidence,
+        mqtt_host=mqtt_host,
+        mqtt_port=mqtt_port,
+        mqtt_username=mqtt_username,
+        mqtt_password=mqtt_password,
+        mqtt_tls=mqtt_tls,
+        mqtt_ca_file=mqtt_ca_file,
+        mqtt_cert_file=mqtt_cert_file,
+        mqtt_key_file=mqtt_key_file,
+        mqtt_topic_prefix=topic_prefix,
+        tenant=tenant,
+    )
+    if after is not None and snapshot is None:
+        raise ConfigurationError("--after belongs to --snapshot")
+    has_window = snapshot is None and not no_window and has_display()
+    if snapshot is None and settings.http_port is None and not has_window:
+        raise ConfigurationError(
+            "there is no display for a window (or --no-window was given): "
+            "use --http PORT for a page or --snapshot FILE for a picture"
+        )
+    from nvr.wall import VideoWall
+
+    shown = VideoWall(settings)
+    if snapshot is None:
+        _show(shown, has_window=has_window)
+    else:
+        _take_snapshot(shown, snapshot, after)
+
+
+def has_display() -> bool:
+    """Say whether a window could be opened."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _take_snapshot(shown: "VideoWall", path: Path, after_s: float | None) -> None:
+    from nvr.wall.encoding import format_of
+    from nvr.wall.snapshot import take_snapshot
+
+    format_of(path)
+    options.on_stop_signals(shown.stop)
+    shown.start()
+    try:
+        n_live = take_snapshot(shown, path, after_s=after_s)
+    finally:
+        shown.stop()
+    typer.echo(f"wrote {path}: {n_live} of {len(shown.source_ids)} cameras live")
+
+
+def _show(shown: "VideoWall", *, has_window: bool) -> None:
+    # what is missing is told before the first camera is opened
+    if has_window:
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+        from nvr.wall.window import WallWindow
+    settings = shown.config
+    page = None
+    if settings.http_port is not None:
+        from nvr.wall.http_server import WallServer
+
+        page = WallServer(shown, host=settings.http_host, port=settings.http_port)
+        page.start()
+        typer.echo(f"wall page: {page.url}")
+        if not page.is_private:
+            logger.warning("the page has no password: whoever reaches %s sees the cameras", page.url)
+    options.on_stop_signals(shown.stop)
+    shown.start()
+    try:
+        if has_window:
+            WallWindow(shown).run()
+        else:
+            shown.join()
+    finally:
+        if page is not None:
+            page.stop()
+        shown.stop()

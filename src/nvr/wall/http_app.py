@@ -1,0 +1,163 @@
+"""The routes of the wall's page."""
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncGenerator
+from concurrent.futures import Executor
+from contextlib import aclosing
+from importlib import resources
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Send
+
+from nvr.wall.jpeg_hub import JpegHub
+from nvr.wall.page import state_json, tile_page, wall_page
+from nvr.wall.video_wall import VideoWall
+
+MAX_STREAMS = 64
+"""MJPEG streams at a time; one more is refused with 503."""
+MAX_PAGE_FPS = 15.0
+SEND_TIMEOUT_S = 10.0
+"""A client that takes no byte for so long is dropped."""
+BOUNDARY = "nvr-frame"
+_STATIC = {"wall.css": "text/css; charset=utf-8", "wall.js": "text/javascript; charset=utf-8"}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'",
+}
+
+
+class MjpegResponse(StreamingResponse):
+    """JPEGs as multipart/x-mixed-replace; ends when the client takes nothing for `SEND_TIMEOUT_S`."""
+
+    def __init__(self, jpegs: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(jpegs, headers=_HEADERS, media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        self._jpegs = jpegs
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the parts one by one and let go of the stream however that ends."""
+        try:
+            async with aclosing(self._jpegs) as jpegs:
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                async for jpeg in jpegs:
+                    async with asyncio.timeout(SEND_TIMEOUT_S):
+                        await send({"type": "http.response.body", "body": mjpeg_part(jpeg), "more_body": True})
+        except TimeoutError as error:
+            raise OSError("the client takes no data") from error
+        await send({"type": "http.response.body", "body": b"--%b--\r\n" % BOUNDARY.encode(), "more_body": False})
+
+
+def mjpeg_part(jpeg: bytes) -> bytes:
+    """Return one part of the stream, its boundary first."""
+    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+    return head.encode() + jpeg + b"\r\n"
+
+
+class WallRoutes:
+    """Answers requests about one wall; lives in one event loop."""
+
+    def __init__(self, wall: VideoWall, encoder: Executor) -> None:
+        self._wall = wall
+        self._encoder = encoder
+        self._interval_s = 1 / min(wall.config.display_fps, MAX_PAGE_FPS)
+        self._hubs: dict[int | None, JpegHub] = {}
+
+    def routes(self) -> list[Route]:
+        """Return what is answered."""
+        return [
+            Route("/", self._index),
+            Route("/wall.mjpeg", self._stream),
+            Route("/wall.jpg", self._snapshot),
+            Route("/tile/{source_id:int}", self._tile),
+            Route("/tile/{source_id:int}.mjpeg", self._stream),
+            Route("/tile/{source_id:int}.jpg", self._snapshot),
+            Route("/api/state.json", self._state),
+            Route("/static/{name}", self._static),
+        ]
+
+    @property
+    def n_streams(self) -> int:
+        """How many clients are watching."""
+        return sum(hub.n_clients for hub in self._hubs.values())
+
+    async def close(self) -> None:
+        """End all streams."""
+        for hub in self._hubs.values():
+            await hub.close()
+
+    def hub(self, source_id: int | None) -> JpegHub:
+        """Return the stream of the grid or of one camera, which must exist."""
+        if source_id not in self._hubs:
+            view = self._wall.view(source_id)
+            self._hubs[source_id] = JpegHub(view, self._encoder, min_interval_s=self._interval_s)
+        return self._hubs[source_id]
+
+    async def _index(self, _request: Request) -> Response:
+        return HTMLResponse(wall_page(self._wall.state(), self._wall.view().layout), headers=_HEADERS)
+
+    async def _tile(self, request: Request) -> Response:
+        source_id = self._camera_of(request)
+        state = self._wall.state()
+        camera = next(camera for camera in state.cameras if camera.source_id == source_id)
+        return HTMLResponse(tile_page(state, self._wall.view(source_id).layout, camera), headers=_HEADERS)
+
+    async def _stream(self, request: Request) -> Response:
+        hub = self.hub(self._camera_of(request))
+        if self.n_streams >= MAX_STREAMS:
+            return PlainTextResponse(f"{MAX_STREAMS} streams are being watched already\n", 503, headers=_HEADERS)
+        return MjpegResponse(hub.pictures())
+
+    async def _snapshot(self, request: Request) -> Response:
+        jpeg = await self.hub(self._camera_of(request)).snapshot()
+        return Response(jpeg, headers=_HEADERS, media_type="image/jpeg")
+
+    async def _state(self, _request: Request) -> Response:
+        return JSONResponse(state_json(self._wall.state()), headers=_HEADERS)
+
+    async def _static(self, request: Request) -> Response:
+        name = str(request.path_params["name"])
+        if name not in _STATIC:
+            raise HTTPException(404)
+        content = resources.files("nvr.wall").joinpath("static", name).read_bytes()
+        return Response(content, headers=_HEADERS | {"Content-Type": _STATIC[name]})
+
+    def _camera_of(self, request: Request) -> int | None:
+        value = request.path_params.get("source_id")
+        if value is None:
+            return None
+        source_id = int(value)
+        if source_id not in self._wall.source_ids:
+            raise HTTPException(404, f"the wall has no camera {source_id}")
+        return source_id
+
+
+def build_app(routes: WallRoutes, host: str) -> Starlette:
+    """Return the application; one that listens on this machine only also answers to its names only.
+
+    Otherwise any web page could, by a name of its own that it points to 127.0.0.1, read the pictures from the
+    visitor's browser (DNS rebinding).
+    """
+    middleware = []
+    if is_loopback(host):
+        names = ["localhost", "127.0.0.1", "::1", "[::1]", host]
+        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False))
+    return Starlette(routes=routes.routes(), middleware=middleware)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address is reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,138 @@
+"""Serves the wall's page from a thread of its own."""
+
+import asyncio
+import logging
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from nvr.core.errors import ConfigurationError, UnsupportedError
+from nvr.wall.video_wall import VideoWall
+
+try:
+    import uvicorn
+
+    from nvr.wall.http_app import WallRoutes, build_app, is_loopback
+except ModuleNotFoundError as missing:
+    raise UnsupportedError(
+        f"the wall's page needs {missing.name}, which is not installed: pip install 'nvr-multiplexer[wall]'"
+    ) from missing
+
+logger = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S = 1.5
+MAX_CONNECTIONS = 256
+GOODBYE_S = 0.3
+"""How long streams may take to end by themselves before they are cut off."""
+
+
+class WallServer:
+    """The page of one wall. `start` binds the port, so that a taken one is told at once."""
+
+    def __init__(self, wall: VideoWall, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Prepare the server; port 0 takes any free one."""
+        self._wall = wall
+        self._host = host
+        self._port = port
+        self._is_serving = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_asked: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, once it has been started."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where to look, once it has been started."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 - not a bind
+        return f"http://[{host}]:{self._port}/" if ":" in host else f"http://{host}:{self._port}/"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it is reached from this machine only."""
+        return is_loopback(self._host)
+
+    def start(self) -> None:
+        """Bind the port and serve in the background.
+
+        Raises:
+            ConfigurationError: The address is unknown or the port taken.
+        """
+        listener = bind(self._host, self._port)
+        self._port = listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._run, args=(listener,), name="wall-http", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End all streams and the thread, within about 1.5 s."""
+        if self._thread is None:
+            return
+        self._is_serving.wait(STOP_TIMEOUT_S)
+        if self._loop is not None and self._stop_asked is not None:
+            with suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._stop_asked.set)
+        self._thread.join(STOP_TIMEOUT_S)
+
+    def _run(self, listener: socket.socket) -> None:
+        with listener, ThreadPoolExecutor(1, thread_name_prefix="wall-jpeg") as encoder:
+            asyncio.run(self._serve(listener, encoder))
+
+    async def _serve(self, listener: socket.socket, encoder: ThreadPoolExecutor) -> None:
+        self._loop, self._stop_asked = asyncio.get_running_loop(), asyncio.Event()
+        self._is_serving.set()
+        routes = WallRoutes(self._wall, encoder)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                build_app(routes, self._host),
+                log_config=None,
+                log_level=logging.WARNING,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                limit_concurrency=MAX_CONNECTIONS,
+                timeout_graceful_shutdown=1,
+                server_header=False,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="wall-http")
+        await self._stop_asked.wait()
+        await routes.close()
+        await _wait_for_goodbyes(routes)
+        server.should_exit = server.force_exit = True
+        await serving
+
+
+async def _wait_for_goodbyes(routes: WallRoutes) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_S):
+            while routes.n_streams:  # noqa: ASYNC110 - every stream ends by itself, an event per stream would tell no more
+                await asyncio.sleep(0.02)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        ConfigurationError: The address is unknown or not of this machine, the port taken or not allowed.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {host}: {error.strerror or error}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"cannot listen on port {port} of {host} ({error.strerror}): choose another port, or 0 for any free one"
+        ) from error
+    return listener

@@ -1,0 +1,115 @@
+"""What is drawn over a camera's picture: boxes with labels, the name of the stream, its rates."""
+
+import cv2
+
+from nvr.events import Detection, DetectionEvent
+from nvr.wall.layout import Rect, SourceToTile
+from nvr.wall.palette import BLACK, MUTED, TEXT, Colour, colour_of_object, readable_on
+from nvr.wall.pixels import Picture, blend
+from nvr.wall.text import REGULAR, SEMIBOLD, TextPainter, one_line
+
+MAX_BOXES = 500
+"""Only the surest are drawn: more would hide the picture and cost more than composing it."""
+MAX_LABELS = 100
+MAX_LABEL_CHARACTERS = 32
+HEADER_OPACITY = 0.72
+
+
+def font_size_px(tile_height_px: int) -> int:
+    """Return the size of letters that is legible on a tile without covering it."""
+    return min(max(round(tile_height_px / 21), 8), 24)
+
+
+def label_of(detection: Detection) -> str:
+    """Return the text of a label: class, confidence and, where there is one, the track."""
+    name = one_line(detection.class_name, MAX_LABEL_CHARACTERS) or "?"
+    track = "" if detection.tracker_id is None else f" #{detection.tracker_id}"
+    return f"{name} {detection.confidence:.2f}{track}"
+
+
+class DetectionRenderer:
+    """Draws detections and facts onto tiles of one size. Used by one thread at a time.
+
+    Args:
+        tile_height_px: Sets the size of letters and the width of lines.
+        min_confidence: Weaker detections are left out, 0..1.
+    """
+
+    def __init__(self, *, tile_height_px: int = 270, min_confidence: float = 0.0) -> None:
+        size_px = font_size_px(tile_height_px)
+        self._label = TextPainter(max(8, size_px - 1), SEMIBOLD)
+        self._name = TextPainter(size_px, SEMIBOLD)
+        self._facts = TextPainter(size_px, REGULAR)
+        self._margin_px = max(3, round(tile_height_px / 45))
+        self._line_px = max(1, round(tile_height_px / 160))
+        self._min_confidence = min_confidence
+
+    def draw_detections(
+        self, picture: Picture, event: DetectionEvent, area: Rect, frame_width: int, frame_height: int
+    ) -> int:
+        """Draw the boxes of an event; return how many could be seen.
+
+        Args:
+            picture: (H, W, 3) uint8, BGR; drawn upon.
+            event: Its boxes are in pixels of its own `frame_width` and `frame_height`, where it says them.
+            area: Where in `picture` the camera's whole picture stands; nothing is drawn outside it.
+            frame_width: Width of the frame on show; stands in for what the event does not say.
+            frame_height: Its height.
+        """
+        to_tile = SourceToTile(event.frame_width or frame_width, event.frame_height or frame_height, area)
+        sure = [found for found in event.detections if found.confidence >= self._min_confidence]
+        sure.sort(key=lambda found: found.confidence, reverse=True)
+        visible = [(found, box) for found in sure if (box := to_tile.box(found.bbox.xyxy_px)) is not None][:MAX_BOXES]
+        canvas = picture[area.y : area.bottom, area.x : area.right]
+        for found, box in reversed(visible):
+            self._draw_box(canvas, _within(box, area), colour_of_object(found.class_name, found.tracker_id))
+        for found, box in reversed(visible[:MAX_LABELS]):
+            self._draw_label(canvas, _within(box, area), found)
+        return len(visible)
+
+    def draw_header(self, picture: Picture, tile: Rect, name: str, facts: str, dot: Colour) -> None:
+        """Draw the name of a stream with a dot for its state at the top left, facts at the top right if they fit."""
+        x, y = tile.x + self._margin_px, tile.y + self._margin_px
+        room_px = tile.width - 2 * self._margin_px
+        dot_px = max(4, round(self._name.chip_height_px * 0.42))
+        dot_room_px = 2 * dot_px
+        text = self._name.fitted(one_line(name), max(0, room_px - dot_room_px - self._name.chip_width_px("")))
+        name_width_px = self._name.chip_width_px(text) + dot_room_px
+        height_px = self._name.chip_height_px
+        blend(picture, Rect(x, y, name_width_px, height_px), BLACK, HEADER_OPACITY)
+        centre = (x + dot_px + 1, y + height_px // 2)
+        cv2.circle(picture, centre, dot_px // 2, dot, cv2.FILLED, cv2.LINE_AA)
+        self._name.chip(picture, text, x + dot_room_px, y, ink=TEXT, ground=BLACK, opacity=0.0)
+        facts_width_px = self._facts.chip_width_px(facts)
+        if facts and name_width_px + self._margin_px + facts_width_px <= room_px:
+            x = tile.right - self._margin_px - facts_width_px
+            self._facts.chip(picture, facts, x, y, ink=TEXT, ground=BLACK, opacity=HEADER_OPACITY)
+
+    def draw_footnote(self, picture: Picture, tile: Rect, text: str) -> None:
+        """Draw a discreet remark at the bottom left of a tile."""
+        fitted = self._facts.fitted(text, tile.width - 2 * self._margin_px - self._facts.chip_width_px(""))
+        y = tile.bottom - self._margin_px - self._facts.chip_height_px
+        self._facts.chip(picture, fitted, tile.x + self._margin_px, y, ink=MUTED, ground=BLACK, opacity=HEADER_OPACITY)
+
+    def _draw_box(self, canvas: Picture, box: Rect, colour: Colour) -> None:
+        line_px = min(self._line_px, box.width, box.height)
+        canvas[box.y : box.y + line_px, box.x : box.right] = colour
+        canvas[box.bottom - line_px : box.bottom, box.x : box.right] = colour
+        canvas[box.y : box.bottom, box.x : box.x + line_px] = colour
+        canvas[box.y : box.bottom, box.right - line_px : box.right] = colour
+
+    def _draw_label(self, canvas: Picture, box: Rect, found: Detection) -> None:
+        height_px, width_px = canvas.shape[:2]
+        text = self._label.fitted(label_of(found), width_px - self._label.chip_width_px(""))
+        if not text or height_px < self._label.chip_height_px:
+            return
+        x = max(0, min(box.x, width_px - self._label.chip_width_px(text)))
+        y = box.y - self._label.chip_height_px
+        if y < 0:
+            y = min(box.y, height_px - self._label.chip_height_px)
+        colour = colour_of_object(found.class_name, found.tracker_id)
+        self._label.chip(canvas, text, x, y, ink=readable_on(colour), ground=colour)
+
+
+def _within(box: Rect, area: Rect) -> Rect:
+    return Rect(box.x - area.x, box.y - area.y, box.width, box.height)

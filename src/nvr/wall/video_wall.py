@@ -1,0 +1,215 @@
+"""The wall: cameras and detections in, pictures out. Front ends (window, page, snapshot) watch it."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from nvr.bus import MqttConnection
+from nvr.config import VideoWallConfig
+from nvr.core.clock import Clock, SystemClock
+from nvr.core.errors import ConfigurationError
+from nvr.events import DetectionEvent
+from nvr.events.protocol import detections_prefix
+from nvr.media import CameraStream, IngestSettings
+from nvr.wall.camera_view import Camera, CameraView
+from nvr.wall.compositor import GAP_PX, Compositor
+from nvr.wall.detection_cache import DetectionCache
+from nvr.wall.layout import GridLayout
+from nvr.wall.mqtt_listener import MQTTListener
+from nvr.wall.pixels import Picture
+from nvr.wall.sources import FrameSource
+from nvr.wall.view import WallView
+
+logger = logging.getLogger(__name__)
+
+OnComposed = Callable[[Picture, Mapping[int, DetectionEvent]], None]
+"""Called in the wall's thread with a finished picture and, by source, the events whose boxes stand in it."""
+
+ENLARGED_HEIGHT_PX = 720
+STOP_TIMEOUT_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class WallState:
+    """What the wall knows about itself."""
+
+    broker: str
+    is_broker_connected: bool
+    broker_error: str | None
+    n_events: int
+    """Good detection events since the start."""
+    n_bad_messages: int
+    cameras: tuple[CameraView, ...]
+
+
+class VideoWall:
+    """Decodes every camera, listens for detections, and composes pictures for whoever watches.
+
+    Pictures are composed in a thread of their own, at most `display_fps` times a second and only of views that
+    someone watches; an arriving detection is drawn at once instead of at the next tick. Nothing is composed or
+    encoded for nobody.
+    """
+
+    def __init__(
+        self,
+        config: VideoWallConfig,
+        *,
+        on_composed: OnComposed | None = None,
+        sources: Sequence[FrameSource] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Prepare the wall; no connection is made before `start`.
+
+        Args:
+            config: What to show and how.
+            on_composed: Watches the grid from the start.
+            sources: Cameras that stand in for those of `config.stream_uris`.
+            clock: For ages and latencies.
+
+        Raises:
+            ConfigurationError: There is no camera, or a TLS file cannot be used.
+        """
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._sources = list(_streams(config, self._clock) if sources is None else sources)
+        if not self._sources:
+            raise ConfigurationError("the wall has no camera: give it at least one stream URI")
+        self._cache = DetectionCache(config.detection_ttl_seconds, clock=self._clock)
+        self._connection = MqttConnection(config.broker, client_id=f"nvr-wall-{uuid.uuid4().hex[:12]}")
+        self._listener = MQTTListener(
+            self._connection,
+            self._cache,
+            topic_prefix=detections_prefix(config.tenant, config.mqtt_topic_prefix),
+            on_event=self._take_event,
+            clock=self._clock,
+        )
+        self._cameras = {
+            source.source_id: Camera(source, self._cache, stale_after_s=config.stale_after_seconds, clock=self._clock)
+            for source in self._sources
+        }
+        self._lock = threading.Lock()
+        self._work = threading.Event()
+        self._is_stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._grid = self._new_view(tuple(self._cameras.values()), config.tile_width, config.tile_height, GAP_PX)
+        self._enlarged: dict[int, WallView] = {}
+        if on_composed is not None:
+            self._grid.watch(lambda composition: on_composed(composition.picture, composition.events))
+
+    @property
+    def config(self) -> VideoWallConfig:
+        """What it was built from."""
+        return self._config
+
+    @property
+    def source_ids(self) -> tuple[int, ...]:
+        """The cameras, in the order of their tiles."""
+        return tuple(self._cameras)
+
+    def start(self) -> None:
+        """Connect to the cameras and the broker and begin to compose, all in the background.
+
+        Raises:
+            RuntimeError: It was started before; a wall is used once.
+        """
+        if self._thread is not None:
+            raise RuntimeError("the wall was started before")
+        self._thread = threading.Thread(target=self._run, name="wall-compose", daemon=True)
+        self._thread.start()
+        self._listener.start()
+        self._connection.start()
+        for source in self._sources:
+            source.start()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until `stop` was called from another thread or a signal handler; False if it was not in time."""
+        return self._is_stopping.wait(timeout_s)
+
+    def stop(self) -> None:
+        """End all threads within 2 s, whatever a camera or the broker does; may be called again."""
+        self._is_stopping.set()
+        self._work.set()
+        for source in self._sources:
+            source.request_stop()
+        deadline_s = self._clock.monotonic() + STOP_TIMEOUT_S
+        self._connection.stop(timeout_s=0.5)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout=0.5)
+        hanging = [
+            source.source_id
+            for source in self._sources
+            if not source.stop(timeout_s=max(0.0, deadline_s - self._clock.monotonic()))
+        ]
+        if hanging:
+            logger.info("cameras %s still wait for an answer and end by their timeout", hanging)
+
+    def view(self, source_id: int | None = None) -> WallView:
+        """Return the grid, or one camera enlarged; an unknown camera raises KeyError."""
+        if source_id is None:
+            return self._grid
+        with self._lock:
+            known = self._enlarged.get(source_id)
+            if known is None:
+                width_px = round(ENLARGED_HEIGHT_PX * self._config.tile_width / self._config.tile_height)
+                known = self._new_view((self._cameras[source_id],), width_px, ENLARGED_HEIGHT_PX, 0)
+                self._enlarged[source_id] = known
+            return known
+
+    def compose(self) -> Picture:
+        """Return the grid of now: (H, W, 3) uint8, BGR, read-only; any thread, also before `start`."""
+        return self._grid.compose().picture
+
+    def look(self) -> tuple[CameraView, ...]:
+        """Return what there is to show of each camera now."""
+        return tuple(camera.look() for camera in self._cameras.values())
+
+    def state(self) -> WallState:
+        """Return what the wall knows about itself now."""
+        return WallState(
+            broker=self._connection.address,
+            is_broker_connected=self._connection.is_connected,
+            broker_error=self._connection.last_error,
+            n_events=self._listener.n_events,
+            n_bad_messages=self._listener.n_bad,
+            cameras=self.look(),
+        )
+
+    def _new_view(self, cameras: Sequence[Camera], width_px: int, height_px: int, gap_px: int) -> WallView:
+        layout = GridLayout(len(cameras), width_px, height_px, gap_px)
+        compositor = Compositor(cameras, layout, min_confidence=self._config.min_confidence)
+        return WallView(compositor, on_watched=self._work.set)
+
+    def _take_event(self, _event: DetectionEvent) -> None:
+        self._work.set()
+
+    def _watched(self) -> list[WallView]:
+        with self._lock:
+            return [view for view in (self._grid, *self._enlarged.values()) if view.is_watched]
+
+    def _run(self) -> None:
+        tick_s = 1 / self._config.display_fps
+        while not self._is_stopping.is_set():
+            started_s = self._clock.monotonic()
+            self._work.clear()
+            views = self._watched()
+            for view in views:
+                view.refresh()
+            # an event wakes it early, but half a tick passes in any case, which bounds the work at twice the rate
+            self._is_stopping.wait(max(0.0, started_s + tick_s / 2 - self._clock.monotonic()))
+            self._work.wait(max(0.0, started_s + tick_s - self._clock.monotonic()) if views else None)
+
+
+def _streams(config: VideoWallConfig, clock: Clock) -> list[CameraStream]:
+    settings = IngestSettings(
+        rtsp_transport=config.rtsp_transport,
+        open_timeout_s=config.open_timeout_s,
+        read_timeout_s=config.read_timeout_s,
+        reconnect_max_s=config.reconnect_max_s,
+        loop_file=True,
+    )
+    return [
+        CameraStream(source_id, uri, settings=settings, clock=clock)
+        for source_id, uri in zip(config.source_ids, config.stream_uris, strict=True)
+    ]

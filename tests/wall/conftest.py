@@ -1,0 +1,29 @@
+"""Fixtures of the wall's tests."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.wall.fakes import FakeCamera, unused_port
+
+from nvr.core.clock import SystemClock
+from nvr.wall import VideoWall, VideoWallConfig
+
+MakeWall = Callable[..., tuple[VideoWall, list[FakeCamera]]]
+
+
+@pytest.fixture
+def make_wall() -> Iterator[MakeWall]:
+    """Build walls of fake cameras without a broker; all are stopped at the end."""
+    walls: list[VideoWall] = []
+
+    def build(n: int = 2, **settings: object) -> tuple[VideoWall, list[FakeCamera]]:
+        clock = SystemClock()
+        sources = [FakeCamera(i, clock) for i in range(n)]
+        config = VideoWallConfig.model_validate({"mqtt_host": "127.0.0.1", "mqtt_port": unused_port(), **settings})
+        wall = VideoWall(config, sources=sources, clock=clock)
+        walls.append(wall)
+        return wall, sources
+
+    yield build
+    for wall in walls:
+        wall.stop()

@@ -1,0 +1,267 @@
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from tests.wall.conftest import MakeWall
+from tests.wall.fakes import FakeCamera, wait_until
+
+from nvr.core.errors import ConfigurationError
+from nvr.wall import VideoWall
+from nvr.wall.http_server import WallServer
+from nvr.wall.pixels import Picture
+
+TIMEOUT_S = 40.0
+Served = tuple[WallServer, VideoWall, list[FakeCamera]]
+
+
+@pytest.fixture
+def served(make_wall: MakeWall) -> Iterator[Served]:
+    wall, sources = make_wall(3, stale_after_seconds=600, tile_width=320, tile_height=180)
+    for source in sources[:2]:
+        source.show(luma=100)
+    sources[2].last_error = "<script>alert(1)</script> is no camera"
+    wall.start()
+    server = WallServer(wall)
+    server.start()
+    yield server, wall, sources
+    server.stop()
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served[0].url, timeout=TIMEOUT_S, trust_env=False) as client:
+        yield client
+
+
+def decoded(jpeg: bytes) -> Picture:
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.asarray(picture, np.uint8)
+
+
+class MjpegReader:
+    """Takes a multipart stream apart as a browser does."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        assert response.headers["content-type"].startswith("multipart/x-mixed-replace")
+        self._boundary = b"--" + response.headers["content-type"].partition("boundary=")[2].encode()
+        self._chunks = response.iter_raw()
+        self._buffer = b""
+
+    def next_part(self) -> bytes:
+        """Return the next JPEG; StopIteration at the end of the stream."""
+        while (head := re.search(rb"Content-Length: (\d+)\r\n\r\n", self._buffer)) is None or len(
+            self._buffer
+        ) < head.end() + int(head[1]):
+            self._buffer += next(self._chunks)
+        assert self._buffer.lstrip().startswith(self._boundary)
+        jpeg = self._buffer[head.end() : head.end() + int(head[1])]
+        self._buffer = self._buffer[head.end() + int(head[1]) :]
+        return jpeg
+
+
+def keep_changing(sources: list[FakeCamera], ended: threading.Event) -> None:
+    luma = 30
+    while not ended.wait(0.02):
+        luma = 30 + (luma + 7) % 190
+        sources[0].show(luma=luma)
+
+
+@pytest.fixture
+def lively(served: Served) -> Iterator[None]:
+    """The first camera shows a new picture again and again."""
+    ended = threading.Event()
+    thread = threading.Thread(target=keep_changing, args=(served[2], ended), name="lively-camera")
+    thread.start()
+    yield
+    ended.set()
+    thread.join(30)
+
+
+def test_the_page_lists_every_camera_with_its_state_and_links_each_tile(client: httpx.Client) -> None:
+    page = client.get("/")
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert re.findall(r'data-state="(\w+)"', page.text) == ["live", "live", "connecting"]
+    assert re.findall(r'href="/tile/(\d)" aria-label="Enlarge Camera \d"', page.text) == ["0", "1", "2"]
+    assert '<img src="/wall.mjpeg"' in page.text
+    assert 'alt="Video wall of 3 cameras"' in page.text
+
+
+def test_what_a_camera_says_cannot_become_markup(client: httpx.Client) -> None:
+    page = client.get("/").text
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+
+
+def test_the_page_finds_its_style_and_script_and_nothing_else_is_served(client: httpx.Client) -> None:
+    page = client.get("/")
+    for path in re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text):
+        assert client.get(path).status_code == 200
+    assert client.get("/static/../http_app.py").status_code == 404
+    assert client.get("/static/page.py").status_code == 404
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_one_jpeg_per_request_is_the_picture_of_now(client: httpx.Client, served: Served) -> None:
+    _, wall, sources = served
+    answer = client.get("/wall.jpg")
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert decoded(answer.content).shape == wall.compose().shape
+    sources[0].show(luma=230)
+    assert decoded(client.get("/tile/0.jpg").content)[400, 640].min() > 215
+    assert decoded(client.get("/tile/1.jpg").content)[400, 640].max() < 120
+
+
+def test_a_tile_has_a_page_of_its_own(client: httpx.Client) -> None:
+    page = client.get("/tile/1").text
+    assert '<img src="/tile/1.mjpeg"' in page
+    assert 'aria-label="Back to all cameras"' in page
+
+
+@pytest.mark.parametrize("path", ["/tile/7", "/tile/7.jpg", "/tile/7.mjpeg", "/tile/-1.jpg", "/tile/x.jpg", "/nothing"])
+def test_an_unknown_camera_or_path_is_a_404(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_the_state_is_told_as_json(client: httpx.Client) -> None:
+    state = client.get("/api/state.json").json()
+    assert state["summary"].startswith("2 of 3 cameras live")
+    assert state["broker_connected"] is False
+    first = state["cameras"][0]
+    assert (first["source_id"], first["state"], first["frame_width"], first["uri"]) == (
+        0,
+        "live",
+        320,
+        "rtsp://***@camera.example/live",
+    )
+
+
+@pytest.mark.usefixtures("lively")
+@pytest.mark.parametrize("path", ["/wall.mjpeg", "/tile/0.mjpeg"])
+def test_the_stream_is_made_of_jpegs_that_change(client: httpx.Client, path: str) -> None:
+    with client.stream("GET", path) as response:
+        reader = MjpegReader(response)
+        greys = {int(decoded(reader.next_part())[90, 160, 0]) for _ in range(6)}
+    assert len(greys) >= 4
+
+
+@pytest.mark.usefixtures("lively")
+def test_a_slow_client_delays_no_other_and_gets_the_newest_picture_later(served: Served) -> None:
+    server = served[0]
+    with (
+        httpx.Client(base_url=server.url, timeout=TIMEOUT_S, trust_env=False) as slow,
+        httpx.Client(base_url=server.url, timeout=TIMEOUT_S, trust_env=False) as quick,
+        slow.stream("GET", "/wall.mjpeg") as slow_response,
+        quick.stream("GET", "/wall.mjpeg") as quick_response,
+    ):
+        quick_reader, slow_reader = MjpegReader(quick_response), MjpegReader(slow_response)
+        slow_reader.next_part()
+        for _ in range(40):
+            decoded(quick_reader.next_part())
+        assert decoded(slow_reader.next_part()).shape == decoded(quick_reader.next_part()).shape
+
+
+def test_nothing_is_encoded_and_the_view_is_not_watched_when_the_last_client_has_left(
+    client: httpx.Client, served: Served
+) -> None:
+    _, wall, sources = served
+    with client.stream("GET", "/wall.mjpeg") as response:
+        assert decoded(MjpegReader(response).next_part()).shape == wall.compose().shape
+        assert wall.view().is_watched
+    wait_until(lambda: not wall.view().is_watched, "the view is no longer watched")
+    sources[0].show(luma=222)
+    with client.stream("GET", "/wall.mjpeg") as response:
+        # the first picture of the new visit is that of now, not the one at which the last client left
+        assert decoded(MjpegReader(response).next_part())[120, 160, 0] > 200
+
+
+def test_more_streams_than_allowed_are_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nvr.wall.http_app.MAX_STREAMS", 1)
+    url = served[0].url
+    with httpx.stream("GET", f"{url}wall.mjpeg", timeout=TIMEOUT_S, trust_env=False) as first:
+        MjpegReader(first).next_part()
+        assert httpx.get(f"{url}tile/0.mjpeg", timeout=TIMEOUT_S, trust_env=False).status_code == 503
+
+
+def test_a_page_of_this_machine_only_answers_to_its_own_names_only(client: httpx.Client) -> None:
+    assert client.get("/", headers={"Host": "localhost:1"}).status_code == 200
+    assert client.get("/", headers={"Host": "[::1]:80"}).status_code == 200
+    assert client.get("/", headers={"Host": "rebound.example"}).status_code == 400
+
+
+def test_stopping_ends_open_streams_cleanly(served: Served) -> None:
+    server = served[0]
+    with httpx.stream("GET", f"{server.url}wall.mjpeg", timeout=TIMEOUT_S, trust_env=False) as response:
+        reader = MjpegReader(response)
+        reader.next_part()
+        server.stop()
+        with pytest.raises(StopIteration):
+            while True:
+                reader.next_part()
+    assert not [t for t in threading.enumerate() if t.name.startswith(("wall-http", "wall-jpeg"))]
+
+
+def test_a_client_that_takes_nothing_does_not_hold_the_stop(served: Served) -> None:
+    server, _, sources = served
+    ended = threading.Event()
+    changing = threading.Thread(target=keep_changing, args=(sources, ended), name="lively-camera")
+    changing.start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as stuck:
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        stuck.sendall(b"GET /wall.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert stuck.recv(100)
+        server.stop()
+        ended.set()
+        changing.join(30)
+        wait_until(lambda: "wall-http" not in [t.name for t in threading.enumerate()], "the server's thread ends")
+
+
+def test_a_taken_port_is_told_in_one_sentence(served: Served) -> None:
+    with pytest.raises(ConfigurationError, match=rf"cannot listen on port {served[0].port} of 127.0.0.1 \(.*choose"):
+        WallServer(served[1], port=served[0].port).start()
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.7"])
+def test_an_address_that_is_not_ours_is_refused(served: Served, host: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot listen on"):
+        WallServer(served[1], host=host).start()
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "is_private"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80/", True),
+        ("0.0.0.0", "http://127.0.0.1:80/", False),
+        ("::1", "http://[::1]:80/", True),
+        ("::", "http://[::1]:80/", False),
+        ("camera-server", "http://camera-server:80/", False),
+    ],
+)
+def test_the_url_is_one_that_can_be_opened(make_wall: MakeWall, host: str, url: str, *, is_private: bool) -> None:
+    server = WallServer(make_wall(1)[0], host=host, port=80)
+    assert (server.url, server.is_private) == (url, is_private)
+
+
+def test_stopping_a_server_that_never_started_does_nothing(make_wall: MakeWall) -> None:
+    WallServer(make_wall(1)[0]).stop()
+
+
+@pytest.mark.parametrize(("module", "missing"), [("http_server", "uvicorn"), ("window", "pygame")])
+def test_a_missing_extra_is_one_sentence_with_the_remedy(module: str, missing: str) -> None:
+    script = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from nvr.core.errors import UnsupportedError\n"
+        f"try:\n    import nvr.wall.{module}\n"
+        "except UnsupportedError as error:\n    print(error)\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert missing in answer.stdout
+    assert "pip install 'nvr-multiplexer[wall]'" in answer.stdout

@@ -1,0 +1,116 @@
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.conftest import require_program
+from tests.wall.fakes import event_of, wait_until
+
+from nvr.bus import MqttConnection
+from nvr.bus.local_broker import LocalBroker
+from nvr.config import BrokerConfig
+from nvr.core.clock import ManualClock
+from nvr.core.errors import MessageError
+from nvr.events import DetectionEvent
+from nvr.wall.detection_cache import DetectionCache
+from nvr.wall.mqtt_listener import MAX_PAYLOAD_BYTES, MQTTListener, read_event
+
+TOPIC = "nvr/detections/0"
+
+
+class HandedOver:
+    """A connection that a test delivers messages through."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Callable[[str, bytes], None]] = {}
+
+    def subscribe(self, topic_filter: str, handler: Callable[[str, bytes], None], qos: int = 0) -> None:
+        assert qos == 0
+        self.handlers[topic_filter] = handler
+
+
+BAD = [
+    pytest.param(TOPIC, b"", "not a DetectionEvent", id="empty"),
+    pytest.param(TOPIC, b"\xff\xfe\x00garbage", "not a DetectionEvent", id="garbage"),
+    pytest.param(TOPIC, b"[1, 2]", "not a DetectionEvent", id="no object"),
+    pytest.param(TOPIC, b"[" * 100_000, "not a DetectionEvent", id="nested deep"),
+    pytest.param(TOPIC, b'{"source_id": 0}', "not a DetectionEvent", id="fields missing"),
+    pytest.param(TOPIC, b" " * (MAX_PAYLOAD_BYTES + 1), "1000001 bytes, at most 1000000", id="huge"),
+    pytest.param(
+        TOPIC,
+        event_of(0).to_json().replace(b'"schema_version":"1.0"', b'"schema_version":"2.0"'),
+        "version 2.0 is newer",
+        id="newer major version",
+    ),
+    pytest.param(TOPIC, event_of(7).to_json(), "event is of source 7, its topic says 0", id="other source"),
+    pytest.param("nvr/detections/front", event_of(0).to_json(), "last level is no source id", id="no source"),
+]
+
+
+@pytest.mark.parametrize(("topic", "payload", "problem"), BAD)
+def test_a_bad_message_is_refused_with_its_topic(topic: str, payload: bytes, problem: str) -> None:
+    with pytest.raises(MessageError, match=problem) as refusal:
+        read_event(topic, payload)
+    assert str(refusal.value).startswith(topic)
+
+
+def test_bad_messages_are_counted_told_once_a_second_and_stop_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    connection, clock = HandedOver(), ManualClock()
+    cache = DetectionCache(1.0, clock=clock)
+    taken: list[DetectionEvent] = []
+    listener = MQTTListener(connection, cache, on_event=taken.append, clock=clock)
+    listener.start()
+    deliver = connection.handlers["nvr/detections/+"]
+    with caplog.at_level(logging.WARNING, "nvr.wall.mqtt_listener"):
+        for parameters in BAD:
+            deliver(str(parameters.values[0]), bytes(parameters.values[1]))  # type: ignore[arg-type] # pytest's rows are untyped
+        deliver(TOPIC, event_of(0).to_json())
+    assert len(caplog.records) == 1
+    assert (listener.n_bad, listener.n_events, len(taken)) == (len(BAD), 1, 1)
+    assert cache.get(0) == taken[0]
+
+
+def test_an_event_that_is_older_than_the_one_on_show_is_not_handed_on() -> None:
+    connection, clock = HandedOver(), ManualClock()
+    taken: list[DetectionEvent] = []
+    listener = MQTTListener(connection, DetectionCache(1.0, clock=clock), on_event=taken.append, clock=clock)
+    listener.handle(TOPIC, event_of(0, later_s=1).to_json())
+    listener.handle(TOPIC, event_of(0).to_json())
+    assert len(taken) == 1
+    assert listener.n_events == 2
+
+
+@pytest.fixture
+def broker() -> Iterator[LocalBroker]:
+    require_program("mosquitto")
+    with LocalBroker.start("mosquitto") as broker:
+        yield broker
+
+
+@pytest.mark.broker
+def test_hears_a_real_broker_again_after_it_was_restarted(broker: LocalBroker) -> None:
+    config = BrokerConfig(host=broker.host, port=broker.port)
+    subscriber = MqttConnection(config, client_id="listener")
+    publisher = MqttConnection(config, client_id="publisher")
+    cache = DetectionCache(300.0)
+    listener = MQTTListener(subscriber, cache, topic_prefix="nvr/yard/detections/")
+    listener.start()
+    sent = 0
+
+    def is_heard(source_id: int) -> bool:
+        nonlocal sent
+        sent += 1
+        publisher.publish(f"nvr/yard/detections/{source_id}", event_of(source_id, later_s=sent).to_json())
+        publisher.publish(f"nvr/detections/{source_id + 1}", event_of(source_id + 1).to_json())
+        return cache.get(source_id) is not None
+
+    try:
+        subscriber.start()
+        publisher.start()
+        wait_until(lambda: is_heard(1), "an event before the restart")
+        broker.restart()
+        wait_until(lambda: is_heard(5), "an event after the restart")
+    finally:
+        subscriber.stop()
+        publisher.stop()
+    assert cache.get(2) is None  # of another tenant
+    assert listener.n_bad == 0

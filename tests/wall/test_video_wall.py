@@ -1,0 +1,165 @@
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from tests.conftest import require_program
+from tests.wall.conftest import MakeWall
+from tests.wall.fakes import FakeCamera, event_of, unused_port, wait_until
+
+from nvr.bus import MqttConnection
+from nvr.bus.local_broker import LocalBroker
+from nvr.config import BrokerConfig
+from nvr.core.clock import SystemClock
+from nvr.core.errors import ConfigurationError
+from nvr.events import DetectionEvent
+from nvr.wall import VideoWall, VideoWallConfig
+from nvr.wall.palette import colour_of_object
+from nvr.wall.pixels import Picture
+
+
+def test_importing_the_wall_loads_neither_decoder_nor_opencv_nor_a_model_runtime() -> None:
+    script = "import sys, nvr.wall; print([m for m in ('av', 'cv2', 'onnxruntime', 'pygame') if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
+    import nvr.wall
+
+    with pytest.raises(AttributeError, match="Nonsense"):
+        nvr.wall.Nonsense  # noqa: B018 - the look-up is the test
+
+
+def test_a_wall_without_cameras_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="the wall has no camera"):
+        VideoWall(VideoWallConfig())
+
+
+def test_composes_without_being_started(make_wall: MakeWall) -> None:
+    wall, sources = make_wall(3, tile_width=160, tile_height=90)
+    sources[0].show(luma=200)
+    picture = wall.compose()
+    assert picture.shape == (2 * 90 + 6, 2 * 160 + 6, 3)
+    assert picture[47, 82].min() > 180
+
+
+def test_starts_its_cameras_and_ends_everything_in_time(make_wall: MakeWall) -> None:
+    wall, sources = make_wall(2)
+    wall.start()
+    assert all(source.was_started for source in sources)
+    with pytest.raises(RuntimeError, match="started before"):
+        wall.start()
+    assert not wall.join(0)
+    wall.stop()
+    assert wall.join(0)
+    assert all(source.was_stopped for source in sources)
+    assert "wall-compose" not in [thread.name for thread in threading.enumerate()]
+    wall.stop()
+
+
+def test_a_camera_that_hangs_does_not_hold_the_stop_of_the_others(make_wall: MakeWall) -> None:
+    class Hanging(FakeCamera):
+        waited_s: float = 0.0
+
+        def stop(self, timeout_s: float = 1.0) -> bool:
+            self.waited_s += timeout_s
+            threading.Event().wait(timeout_s)
+            return False
+
+    clock = SystemClock()
+    hanging = [Hanging(i, clock) for i in range(8)]
+    wall = VideoWall(VideoWallConfig(mqtt_host="127.0.0.1", mqtt_port=unused_port()), sources=hanging)
+    wall.start()
+    wall.stop()
+    assert sum(camera.waited_s for camera in hanging) < 2
+    assert all(camera.was_stopped for camera in hanging)
+
+
+def test_watchers_get_the_present_picture_and_each_new_one(make_wall: MakeWall) -> None:
+    wall, sources = make_wall(1)
+    sources[0].show(luma=30)
+    wall.start()
+    seen: list[int] = []
+    with wall.view().watch(lambda composition: seen.append(int(composition.picture[150, 240, 0]))):
+        wait_until(lambda: len(seen) > 0, "the present picture")
+        sources[0].show(luma=220)
+        wait_until(lambda: seen[-1] > 200, "the new picture")
+    assert seen[0] < 40
+
+
+def test_nothing_is_composed_while_nobody_watches(make_wall: MakeWall) -> None:
+    wall, sources = make_wall(1)
+    wall.start()
+    version = wall.view().compose().version
+    first, second = threading.Event(), threading.Event()
+    with wall.view(0).watch(lambda _: (first if not first.is_set() else second).set()):
+        sources[0].show()
+        assert first.wait(30)  # the loop runs, for another view than the grid
+        sources[0].show(luma=50)
+        assert second.wait(30)
+    assert wall.view().compose().version == version + 1
+
+
+def test_one_camera_is_shown_enlarged(make_wall: MakeWall) -> None:
+    wall, sources = make_wall(3)
+    sources[1].show(luma=200)
+    view = wall.view(1)
+    assert view is wall.view(1)
+    assert view.source_ids == (1,)
+    picture = view.compose().picture
+    assert picture.shape == (720, 1280, 3)
+    assert picture[300, 600].min() > 180
+    with pytest.raises(KeyError):
+        wall.view(3)
+
+
+@pytest.mark.broker
+def test_two_walls_in_one_process_outside_the_main_thread_draw_what_a_real_broker_says() -> None:
+    require_program("mosquitto")
+    drawn: dict[str, threading.Event] = {"a": threading.Event(), "b": threading.Event()}
+
+    def build(name: str, broker: LocalBroker, source_id: int) -> VideoWall:
+        def on_composed(picture: Picture, events: Mapping[int, DetectionEvent]) -> None:
+            colour = colour_of_object(f"class of {name}", None)
+            if source_id in events and np.any(np.all(picture == colour, axis=2)):
+                drawn[name].set()
+
+        camera = FakeCamera(source_id, SystemClock())
+        camera.show()
+        config = VideoWallConfig(mqtt_host=broker.host, mqtt_port=broker.port, stale_after_seconds=600)
+        wall = VideoWall(config, on_composed=on_composed, sources=[camera])
+        wall.start()
+        return wall
+
+    walls: list[VideoWall] = []
+    with LocalBroker.start("mosquitto") as broker:
+        starter = threading.Thread(
+            target=lambda: walls.extend([build("a", broker, 0), build("b", broker, 1)]), name="not-main"
+        )
+        starter.start()
+        starter.join(60)
+        publisher = MqttConnection(BrokerConfig(host=broker.host, port=broker.port))
+        publisher.start()
+        sent = 0
+
+        def is_drawn() -> bool:
+            nonlocal sent
+            sent += 1
+            for source_id, name in enumerate(drawn):
+                event = event_of(source_id, (10, 10, 200, 150), class_name=f"class of {name}", later_s=sent)
+                publisher.publish(f"nvr/detections/{source_id}", event.to_json())
+            return all(done.is_set() for done in drawn.values())
+
+        try:
+            wait_until(is_drawn, "boxes on both walls")
+            state = walls[0].state()
+        finally:
+            publisher.stop()
+            for wall in walls:
+                wall.stop()
+    assert state.is_broker_connected
+    assert state.n_events > 0
+    assert state.n_bad_messages == 0
