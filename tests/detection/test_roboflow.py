@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.detection.roboflow_package import write_package
 
 from nvr.core.backoff import Backoff
 from nvr.core.errors import (
@@ -23,6 +22,7 @@ from nvr.core.errors import (
 )
 from nvr.detection.detections import Detections, Image
 from nvr.detection.roboflow import RoboflowDetector
+from tests.detection.roboflow_package import write_package
 
 DEADLINE_S = 60.0
 Make = Callable[..., RoboflowDetector]
@@ -273,9 +273,9 @@ def test_the_real_package_runs_a_real_model(assets_dir: Path, tmp_path: Path) ->
     python = os.environ.get("NVR_ROBOFLOW_PYTHON")
     if not python:
         pytest.skip("NVR_ROBOFLOW_PYTHON names no interpreter with inference-models (6.3 GB, so not in CI)")
-    import cv2  # noqa: PLC0415 - only here
+    import cv2
 
-    from nvr.assets.catalogue import load_catalogue  # noqa: PLC0415 - only here
+    from nvr.assets.catalogue import load_catalogue
 
     names = load_catalogue().class_lists["coco80"]
     package = write_package(tmp_path / "nano", assets_dir / "models" / "yolox_nano_416.onnx", names)

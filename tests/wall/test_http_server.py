@@ -9,13 +9,13 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-from tests.wall.conftest import MakeWall
-from tests.wall.fakes import FakeCamera, wait_until
 
 from nvr.core.errors import ConfigurationError
 from nvr.wall import VideoWall
 from nvr.wall.http_server import WallServer
 from nvr.wall.pixels import Picture
+from tests.wall.conftest import MakeWall
+from tests.wall.fakes import FakeCamera, wait_until
 
 TIMEOUT_S = 40.0
 Served = tuple[WallServer, VideoWall, list[FakeCamera]]

@@ -2,8 +2,6 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.conftest import require_program
-from tests.wall.fakes import event_of, wait_until
 
 from nvr.bus import MqttConnection
 from nvr.bus.local_broker import LocalBroker
@@ -13,6 +11,8 @@ from nvr.core.errors import MessageError
 from nvr.events import DetectionEvent
 from nvr.wall.detection_cache import DetectionCache
 from nvr.wall.mqtt_listener import MAX_PAYLOAD_BYTES, MQTTListener, read_event
+from tests.conftest import require_program
+from tests.wall.fakes import event_of, wait_until
 
 TOPIC = "nvr/detections/0"
 

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import cv2
 import pytest
-from tests.wall.conftest import MakeWall
 
 from nvr.core.errors import ConfigurationError, StreamError
 from nvr.media import StreamState
 from nvr.wall.encoding import format_of, write_picture
 from nvr.wall.snapshot import take_snapshot
+from tests.wall.conftest import MakeWall
 
 
 @pytest.mark.parametrize(

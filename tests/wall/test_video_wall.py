@@ -5,9 +5,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from tests.conftest import require_program
-from tests.wall.conftest import MakeWall
-from tests.wall.fakes import FakeCamera, event_of, unused_port, wait_until
 
 from nvr.bus import MqttConnection
 from nvr.bus.local_broker import LocalBroker
@@ -18,6 +15,9 @@ from nvr.events import DetectionEvent
 from nvr.wall import VideoWall, VideoWallConfig
 from nvr.wall.palette import colour_of_object
 from nvr.wall.pixels import Picture
+from tests.conftest import require_program
+from tests.wall.conftest import MakeWall
+from tests.wall.fakes import FakeCamera, event_of, unused_port, wait_until
 
 
 def test_importing_the_wall_loads_neither_decoder_nor_opencv_nor_a_model_runtime() -> None:

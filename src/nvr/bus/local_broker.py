@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
 
+from nvr.core.child_process import guarded
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import BrokerError, UnsupportedError
 
@@ -163,11 +164,7 @@ class LocalBroker:
         try:
             with log.open("wb") as errors:
                 self._guard = subprocess.Popen(
-                    [
-                        *(sys.executable, "-P", str(_SCRIPTS / "process_guard.py")),
-                        *("--parent", str(os.getpid()), "--remove", str(self._folder), "--"),
-                        *self._command(self._folder),
-                    ],
+                    guarded(self._command(self._folder), remove=self._folder),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=errors,

@@ -15,13 +15,13 @@ class _MaskingFormatter(logging.Formatter):
         return mask_credentials(super().format(record))
 
 
-def setup_logging(is_verbose: bool) -> None:
-    """Send the records of this process to stderr, from INFO or, if verbose, from DEBUG."""
+def setup_logging(is_verbose: bool, quiet_level: str = "INFO") -> None:
+    """Send the records of this process to stderr, from `quiet_level` or, if verbose, from DEBUG on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_MaskingFormatter(_FORMAT, datefmt="%H:%M:%S"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.DEBUG if is_verbose else logging.INFO)
+    root.setLevel(logging.DEBUG if is_verbose else quiet_level)
     for name in _CHATTY_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
     # OpenCV and FFmpeg write to stderr by themselves, with URIs as they are

@@ -11,6 +11,7 @@ import typer
 
 from nvr import __version__
 from nvr.cli import models, schema
+from nvr.cli.demo import demo
 from nvr.cli.processor import processor
 from nvr.cli.simulate import simulate
 from nvr.cli.wall import wall
@@ -48,6 +49,7 @@ def _root(
     """Take the options that stand before a command."""
 
 
+app.command()(demo)
 app.command()(processor)
 app.command()(simulate)
 app.command()(wall)

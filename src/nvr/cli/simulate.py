@@ -58,7 +58,7 @@ def simulate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the line that says it is ready.")] = False,
 ) -> None:
     """Be several RTSP cameras on one port, from drawn scenes or video files, well-behaved or not."""
-    from nvr.demo.simulator import Simulator, SimulatorConfig  # noqa: PLC0415 - PyAV and OpenCV only when it runs
+    from nvr.demo.simulator import Simulator, SimulatorConfig
 
     width_px, height_px = _parse_size(size)
     config = SimulatorConfig(

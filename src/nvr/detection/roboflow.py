@@ -138,7 +138,7 @@ class RoboflowDetector:
         worker = self._worker
         return None if worker is None else worker.pid
 
-    def infer(self, images: Sequence[Image]) -> list[Detections]:
+    def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:  # noqa: ARG002 - remembers nothing of a source
         """Find objects in a batch of images of any sizes; one answer per image, in order.
 
         Raises:

@@ -34,7 +34,7 @@ def _load(config: StreamProcessorConfig) -> Detector:
     if model.kind == "roboflow":
         from nvr.detection.roboflow import RoboflowDetector
 
-        return RoboflowDetector(model.model_id, confidence_threshold=config.confidence_threshold)
+        return RoboflowDetector.from_environment(model.model_id, confidence_threshold=config.confidence_threshold)
     if model.path is None:
         raise UnsupportedError(f"model {model.model_id} has no file")
     return load_detector(

@@ -16,11 +16,11 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-STOP_TIMEOUT_S = 1.0
+DEFAULT_STOP_TIMEOUT_S = 1.0
 PARENT_POLL_S = 0.5
 
 
-def guard(command: list[str], parent_pid: int) -> int:
+def guard(command: list[str], parent_pid: int, stop_timeout_s: float) -> int:
     """Run a program until it ends, the parent is gone or standard input ends; return its exit status."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         ended = os.pidfd_open(process.pid)
@@ -31,14 +31,14 @@ def guard(command: list[str], parent_pid: int) -> int:
                     break
         finally:
             os.close(ended)
-            _end(process)
+            _end(process, stop_timeout_s)
     return process.returncode
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], stop_timeout_s: float) -> None:
     process.terminate()
     try:
-        process.wait(STOP_TIMEOUT_S)
+        process.wait(stop_timeout_s)
     except subprocess.TimeoutExpired:
         process.kill()
 
@@ -51,14 +51,16 @@ def main() -> None:
     """Guard the program of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("--remove", type=Path, required=True)
+    parser.add_argument("--remove", type=Path)
+    parser.add_argument("--stop-timeout", type=float, default=DEFAULT_STOP_TIMEOUT_S)
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _leave)
     try:
-        status = guard(arguments.command, arguments.parent)
+        status = guard(arguments.command, arguments.parent, arguments.stop_timeout)
     finally:
-        shutil.rmtree(arguments.remove, ignore_errors=True)
+        if arguments.remove is not None:
+            shutil.rmtree(arguments.remove, ignore_errors=True)
     sys.exit(status if status >= 0 else 1)
 
 
