@@ -210,13 +210,39 @@ def test_takes_another_port_where_somebody_was_faster(kind: BrokerKind, monkeypa
             assert broker.port == ports[1]
 
 
-def test_says_why_a_chosen_port_cannot_be_had(kind: BrokerKind) -> None:
+def test_says_that_a_chosen_port_is_taken_even_by_a_broker(broker: LocalBroker, kind: BrokerKind) -> None:
     before = children()
+    with pytest.raises(BrokerError, match=rf"private {kind} broker on 127.0.0.1:{broker.port} .*in use"):
+        LocalBroker.start(kind, port=broker.port)
+    assert children() <= before
+    assert broker.is_running
+
+
+def test_a_broker_that_finds_its_port_taken_is_heard_and_another_tried(
+    kind: BrokerKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The port is taken after we looked and before the broker came.
+    monkeypatch.setattr(local_broker, "_is_free", lambda _port: True)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
-        with pytest.raises(BrokerError, match=rf"private {kind} broker on 127.0.0.1:{port} ended .*in use"):
+        with pytest.raises(BrokerError, match=rf"127.0.0.1:{port} ended with status 1, it said: .*in use"):
             LocalBroker.start(kind, port=port)
-    assert children() <= before
+        asked = iter([port, free_port()])
+        monkeypatch.setattr(local_broker, "free_port", lambda: next(asked))
+        with LocalBroker.start(kind) as broker:
+            assert broker.port != port
+
+
+def test_a_restart_fails_where_somebody_took_the_port(kind: BrokerKind) -> None:
+    with LocalBroker.start(kind) as broker:
+        broker.stop()
+        with (
+            socket.create_server((broker.host, broker.port)),
+            pytest.raises(BrokerError, match="the port is in use"),
+        ):
+            broker.restart()
+        broker.restart()
+        assert find_broker(broker.host, broker.port, DEADLINE_S)
 
 
 def test_uses_amqtt_where_there_is_no_mosquitto(monkeypatch: pytest.MonkeyPatch) -> None:

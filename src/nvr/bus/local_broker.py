@@ -111,7 +111,7 @@ class LocalBroker:
             broker = cls(kind, port or free_port(), clock or SystemClock())
             try:
                 broker._launch(timeout_s)
-            except _EndedAtOnceError:
+            except _PortTakenError:
                 if port is not None or attempt == PORT_TRIES:
                     raise
             else:
@@ -159,6 +159,9 @@ class LocalBroker:
         self.stop()
 
     def _launch(self, timeout_s: float) -> None:
+        # Else a broker of somebody else on this port would be taken for ours before ours has failed.
+        if not _is_free(self.port):
+            raise _PortTakenError(f"{self.describe()} cannot start: the port is in use")
         self._folder = Path(tempfile.mkdtemp(prefix="nvr-broker-"))
         log = self._folder / "errors.log"
         try:
@@ -196,12 +199,23 @@ class LocalBroker:
                     return
                 continue
             said = errors.read().decode(errors="replace").strip().splitlines() or ["nothing"]
-            raise _EndedAtOnceError(f"{self.describe()} ended with status {status}, it said: {said[-1]}")
+            raise _PortTakenError(f"{self.describe()} ended with status {status}, it said: {said[-1]}")
         raise BrokerError(f"{self.describe()} did not answer within {timeout_s:g} s")
 
 
-class _EndedAtOnceError(BrokerError):
-    """The port was taken between the question and its use, most likely: another may do."""
+class _PortTakenError(BrokerError):
+    """The port is taken, or was between the question and its use, most likely: another may do."""
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As brokers do, so that what is left of closed connections does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
 
 
 def _installed(kind: BrokerKind | None) -> BrokerKind:
