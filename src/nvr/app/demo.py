@@ -15,7 +15,7 @@ from nvr.assets.catalogue import load_catalogue
 from nvr.assets.model_ref import resolve_model
 from nvr.assets.store import AssetStore
 from nvr.bus.connection import MqttConnection
-from nvr.bus.local_broker import LocalBroker
+from nvr.bus.local_broker import LocalBroker, find_broker
 from nvr.config.broker import BrokerConfig
 from nvr.config.streams import stream_server_uris
 from nvr.core.clock import Clock, SystemClock
@@ -195,6 +195,8 @@ def _simulator_arguments(n_cameras: int, port: int, files: tuple[Path, ...]) -> 
 
 
 def _accepts_anonymous(broker: BrokerConfig) -> bool:
+    if not find_broker(broker.host, broker.port):
+        return False
     connection = MqttConnection(broker)
     connection.start()
     try:
@@ -208,4 +210,4 @@ def _cameras_shown(url: str) -> int:
         state = httpx.get(f"{url}api/state.json", timeout=2).json()
     except (httpx.HTTPError, ValueError):
         return 0
-    return sum(camera["state"] == "running" for camera in state["cameras"])
+    return sum(camera["state"] == "live" for camera in state["cameras"])
