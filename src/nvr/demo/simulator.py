@@ -59,7 +59,7 @@ class SimulatorConfig:
     width_px: int = 1280
     height_px: int = 720
     fps: float = 25
-    scene_s: float = 20.0
+    scene_s: float = 10.0
     """Length of the loop."""
     bitrate_bps: int = 0
     """0 = 2 Mbit/s at 1280x720 and in proportion to the area."""
