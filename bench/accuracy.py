@@ -58,7 +58,7 @@ SUBJECTS = (
         "yolox_nano_416x416",
         "yolox_nano_416.onnx",
         {"coco": (0.329, 0.493), "pets": (0.892,), "tud_stadtmitte": (0.845,), "mot17_mini": (0.387,)},
-        quick=frozenset(DATASETS),
+        quick=frozenset({"coco", "tud_stadtmitte", "mot17_mini"}),
     ),
     Subject(
         "yolox_nano_416x256",
@@ -119,25 +119,35 @@ def measure_accuracy(subject: Subject, dataset: str, assets: Path) -> list[Row]:
 
 
 def measure_time(subject: Subject, images: list[Image], assets: Path) -> list[Row]:
-    """Measure the CPU milliseconds of one image at threshold 0.3: least for the network, median for our own part."""
+    """Measure the CPU milliseconds of one image at threshold 0.3.
+
+    `network` is the least of all runs and `head` the median of each picture's least of three: what the code costs.
+    `around` is the median of all that is not the network, as it comes between two runs of it, caches cold.
+    """
     path = assets / "models" / subject.file
     network = open_network(path, subject.size_px, providers=["cpu"])
     spec = recognise_file(path, subject.size_px)
     preprocessor, decoder = Preprocessor(spec), make_decoder(spec, Selection(0.3, spec.nms_iou))
-    times_ms: list[tuple[float, float, float]] = []
+    network_ms, head_ms, around_ms = [], [], []
     for image in images:
         start = time.thread_time()
         batch, placements = preprocessor.fill([image])
         filled = time.thread_time()
         outputs = network.run(batch)[0]
+        heads_ms = []
         ran = time.thread_time()
-        placements[0].to_source(decoder.decode(outputs).xyxy_px)
-        times_ms.append(((filled - start) * 1e3, (ran - filled) * 1e3, (time.thread_time() - ran) * 1e3))
-    preprocess_ms, network_ms, head_ms = zip(*times_ms, strict=True)
+        for _ in range(3):
+            before = time.thread_time()
+            placements[0].to_source(decoder.decode(outputs).xyxy_px)
+            heads_ms.append((time.thread_time() - before) * 1e3)
+        network_ms.append((ran - filled) * 1e3)
+        around_ms.append((filled - start) * 1e3 + heads_ms[0])
+        head_ms.append(min(heads_ms))
+    name = f"time.{subject.name}"
     return [
-        Row(f"time.{subject.name}.network", round(min(network_ms), 2), "ms"),
-        Row(f"time.{subject.name}.preprocess_720p", round(median(preprocess_ms), 3), "ms"),
-        Row(f"time.{subject.name}.head", round(median(head_ms), 3), "ms", "<= 0.5", None, median(head_ms) <= 0.5),
+        Row(f"{name}.network", round(min(network_ms), 2), "ms"),
+        Row(f"{name}.head", round(median(head_ms), 3), "ms", "<= 0.5", None, median(head_ms) <= 0.5),
+        Row(f"{name}.around", round(median(around_ms), 3), "ms"),
     ]
 
 
