@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.wall.fakes import FakeCamera, unused_port
 
 from nvr.core.clock import SystemClock
 from nvr.wall import VideoWall, VideoWallConfig
+from tests.wall.fakes import FakeCamera, unused_port
 
 MakeWall = Callable[..., tuple[VideoWall, list[FakeCamera]]]
 

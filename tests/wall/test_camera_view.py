@@ -1,10 +1,10 @@
 import pytest
-from tests.wall.fakes import FakeCamera, event_of
 
 from nvr.core.clock import ManualClock
 from nvr.media import StreamState
 from nvr.wall.camera_view import Camera, TileState, duration, notice_of, state_of
 from nvr.wall.detection_cache import DetectionCache
+from tests.wall.fakes import FakeCamera, event_of
 
 
 @pytest.fixture

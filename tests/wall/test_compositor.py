@@ -2,7 +2,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tests.wall.fakes import Array, FakeCamera, PlainFrame, event_of
 
 from nvr.core.clock import ManualClock
 from nvr.media import StreamState
@@ -12,6 +11,7 @@ from nvr.wall.detection_cache import DetectionCache
 from nvr.wall.layout import GridLayout, Rect
 from nvr.wall.palette import AMBER, RED, Colour, colour_of_object
 from nvr.wall.pixels import Picture
+from tests.wall.fakes import Array, FakeCamera, PlainFrame, event_of
 
 
 class Wall:

@@ -1,10 +1,10 @@
 import threading
 
 import pytest
-from tests.wall.fakes import event_of
 
 from nvr.core.clock import ManualClock
 from nvr.wall.detection_cache import DetectionCache
+from tests.wall.fakes import event_of
 
 
 def test_gives_the_newest_event_of_a_source_and_of_no_other() -> None:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from tests.wall.fakes import Array, PlainFrame
 
 from nvr.core.errors import FrameError
 from nvr.wall.layout import Rect
 from nvr.wall.pixels import Picture, blend, dimmed, shrink_to_bgr
+from tests.wall.fakes import Array, PlainFrame
 
 
 class _Halves(PlainFrame):

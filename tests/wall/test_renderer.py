@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.wall.fakes import event_of
 
 from nvr.wall.layout import Rect, letterbox_rect
 from nvr.wall.palette import GREEN, colour_of_object
 from nvr.wall.pixels import Picture
 from nvr.wall.renderer import MAX_BOXES, DetectionRenderer
+from tests.wall.fakes import event_of
 
 GREY = 90
 
