@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+import nvr.wall
 from nvr.bus import MqttConnection
 from nvr.bus.local_broker import LocalBroker
 from nvr.config import BrokerConfig
@@ -27,8 +28,6 @@ def test_importing_the_wall_loads_neither_decoder_nor_opencv_nor_a_model_runtime
 
 
 def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
-    import nvr.wall
-
     with pytest.raises(AttributeError, match="Nonsense"):
         nvr.wall.Nonsense  # noqa: B018 - the look-up is the test
 
@@ -60,7 +59,7 @@ def test_starts_its_cameras_and_ends_everything_in_time(make_wall: MakeWall) -> 
     wall.stop()
 
 
-def test_a_camera_that_hangs_does_not_hold_the_stop_of_the_others(make_wall: MakeWall) -> None:
+def test_a_camera_that_hangs_does_not_hold_the_stop_of_the_others() -> None:
     class Hanging(FakeCamera):
         waited_s: float = 0.0
 
