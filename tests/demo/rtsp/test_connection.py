@@ -8,13 +8,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from nvr.demo.rtsp.connection import Limits
+from nvr.demo.simulator import Simulator
 from tests.demo.conftest import StartSimulator
 from tests.demo.deadline import wait_until
 from tests.demo.rtsp.client import RawClient, digest_header, play_interleaved
 from tests.demo.rtsp.loops import parse_rtp
-
-from nvr.demo.rtsp.connection import Limits
-from nvr.demo.simulator import Simulator
 
 pytestmark = pytest.mark.camera
 

@@ -1,10 +1,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.demo.rtsp.loops import H264_SETS, H265_SETS, depacketize, make_loop, parse_rtp
 
 from nvr.demo.rtsp.rtp import packetize_nal, packetize_unit, rtp_packets
 from nvr.media.access_unit import VideoCodec
+from tests.demo.rtsp.loops import H264_SETS, H265_SETS, depacketize, make_loop, parse_rtp
 
 h264_nals = st.builds(
     lambda header, body: bytes([header]) + body,

@@ -1,8 +1,7 @@
 import base64
 
-from tests.demo.rtsp.loops import H264_SETS, H265_SETS, make_loop
-
 from nvr.demo.rtsp.sdp import describe_session
+from tests.demo.rtsp.loops import H264_SETS, H265_SETS, make_loop
 
 
 def test_h264_is_described_with_profile_and_parameter_sets() -> None:

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.demo.rtsp.loops import make_loop
 
 from nvr.demo.rtsp.timeline import Timeline
+from tests.demo.rtsp.loops import make_loop
 
 timelines = st.builds(
     lambda n_units, gop: Timeline(make_loop(n_units, gop), first_sequence=60_000, first_timestamp=4_000_000_000),
