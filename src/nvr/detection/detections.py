@@ -56,11 +56,17 @@ class Detector(Protocol):
         """Names by class id."""
         ...
 
-    def infer(self, images: Sequence[Image]) -> list[Detections]:
+    def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """Find objects in a batch of images of any sizes; one answer per image, in order.
+
+        Args:
+            images: May be of different cameras and sizes. Not modified, not kept.
+            source_ids: The camera of each image, for detectors that learn what a camera usually sees; without
+                them each place in the batch counts as one camera.
 
         Raises:
             FrameError: An image is empty or not (H, W, 3) uint8.
+            InvalidInputError: There are more or fewer source ids than images.
         """
         ...
 

@@ -1,0 +1,160 @@
+"""A network that takes any number of images: in one run where that is faster, else one by one."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvr.core.errors import ModelError, UnsupportedError
+from nvr.detection.freeing import free_graph
+from nvr.detection.preprocess import Batch
+from nvr.detection.providers import BATCHING
+from nvr.detection.runtime import Session
+from nvr.detection.signature import Signature
+
+logger = logging.getLogger(__name__)
+
+Batching = Literal["auto", "always"]
+"""`auto`: real batches where the provider gains by them. `always`: on a CPU too."""
+
+MAX_BATCH = 32
+"""Images in one run at most; bounds the memory of a burst."""
+
+SIZE_INPUT = "orig_target_sizes"
+"""The second input of DETR exports: (n, 2) int64 width and height in whose pixels the boxes shall be."""
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+class Network:
+    """Runs an ONNX file on batches. For one thread at a time."""
+
+    def __init__(self, session: Session, size_px: Size, *, has_real_batches: bool, is_freed: bool = False) -> None:
+        self._session = session
+        self.size_px = size_px
+        self.has_real_batches = has_real_batches
+        """Whether several images go through in one run."""
+        self.is_freed = is_freed
+        """Whether the file had a fixed batch or size that was freed in memory."""
+
+    @property
+    def provider(self) -> str:
+        """ONNX Runtime's name of what runs the network."""
+        return self._session.provider
+
+    @property
+    def signature(self) -> Signature:
+        """Inputs and outputs of the network as it runs."""
+        return self._session.signature
+
+    def run(self, batch: Batch) -> list[list[NDArray[Any]]]:
+        """Return for each image the network's outputs without their batch axis.
+
+        Args:
+            batch: (n, 3, height, width), n of any size.
+
+        Raises:
+            ModelError: The network failed.
+        """
+        step = MAX_BATCH if self.has_real_batches else 1
+        answers: list[list[NDArray[Any]]] = []
+        for start in range(0, len(batch), step):
+            part = batch[start : start + step]
+            outputs = _run(self._session, part)
+            for output in outputs:
+                if output.ndim == 0 or len(output) != len(part):
+                    raise ModelError(f"outputs: expected {len(part)} answers, got {output.shape}")
+            answers.extend([output[i] for output in outputs] for i in range(len(part)))
+        return answers
+
+
+def _run(session: Session, batch: Batch) -> list[NDArray[Any]]:
+    image = session.signature.image
+    feeds: dict[str, NDArray[Any]] = {image.name: batch}
+    if image.type == "tensor(float16)":
+        feeds[image.name] = batch.astype(np.float16)
+    if any(tensor.name == SIZE_INPUT for tensor in session.signature.inputs):
+        # Boxes are asked for in pixels of the input: the way back to the source is the same for all heads.
+        feeds[SIZE_INPUT] = np.tile(np.array([batch.shape[3], batch.shape[2]], np.int64), (len(batch), 1))
+    return session.run(feeds)
+
+
+def open_network(
+    path: Path,
+    size_px: Size | None = None,
+    *,
+    providers: Sequence[str] | None = None,
+    batching: Batching = "auto",
+) -> Network:
+    """Load an ONNX file, with a freed batch or image size where that is needed.
+
+    Args:
+        path: The file.
+        size_px: Width and height to run at; None for what the file says.
+        providers: See `choose_providers`.
+        batching: See `Batching`.
+
+    Raises:
+        ConfigurationError: A provider's name is unknown.
+        ModelError: The file is missing, broken, no detector, or cannot run at this size.
+        UnsupportedError: ONNX Runtime is not installed.
+    """
+    session = Session(path, None, providers)
+    size_px = _wanted_size(session.signature, size_px)
+    wants_batches = batching == "always" or session.provider in BATCHING
+    must_free_size = any(
+        own not in (None, wanted) for own, wanted in zip(session.signature.size_px, size_px, strict=True)
+    )
+    if not must_free_size and (session.signature.has_free_batch or not wants_batches):
+        network = Network(session, size_px, has_real_batches=wants_batches)
+    else:
+        network = _freed(path, session, size_px, wants_batches, must_free_size)
+    logger.info(
+        "%s runs on %s at %dx%d, %s",
+        path.name, network.provider, *size_px, "in batches" if network.has_real_batches else "image by image",
+    )  # fmt: skip
+    return network
+
+
+def _wanted_size(signature: Signature, size_px: Size | None) -> Size:
+    own_width, own_height = signature.size_px
+    width, height = size_px or (own_width, own_height)
+    if width is None or height is None:
+        raise ModelError(f"its image size is free ({signature.image}): a sidecar TOML must tell it")
+    return width, height
+
+
+def _freed(path: Path, original: Session, size_px: Size, wants_batches: bool, must_free_size: bool) -> Network:
+    try:
+        content = free_graph(path, original.signature.image.name)
+        session = Session(path, content, [original.provider])
+        _verify(session, size_px, original)
+    except (ModelError, UnsupportedError) as error:
+        if must_free_size:
+            own = "x".join(str(size) for size in original.signature.size_px)
+            raise ModelError(
+                f"model {path}: it is made for {own} and cannot run at {size_px[0]}x{size_px[1]}"
+            ) from error
+        logger.warning("%s keeps its batch of one: %s", path.name, error)
+        return Network(original, size_px, has_real_batches=False)
+    return Network(session, size_px, has_real_batches=wants_batches, is_freed=True)
+
+
+def _verify(session: Session, size_px: Size, original: Session) -> None:
+    """Compare a batch of two with the original network where it can run, and with two runs of one.
+
+    Raises:
+        ModelError: They differ, or one cannot be run.
+    """
+    (own_width, own_height), (width, height) = original.signature.size_px, size_px
+    for size, reference in (((own_width or width, own_height or height), original), ((width, height), session)):
+        pair = np.random.default_rng(0).uniform(0, 1, (2, 3, size[1], size[0])).astype(np.float32)
+        together = _run(session, pair)
+        for i in range(2):
+            for got, alone in zip(together, _run(reference, pair[i : i + 1]), strict=True):
+                if got[i : i + 1].shape != alone.shape or not np.allclose(got[i : i + 1], alone, 1e-3, 1e-3):
+                    raise ModelError("freed of its fixed batch it answers differently")

@@ -1,0 +1,67 @@
+"""A detector made of a network and its head."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nvr.assets.spec import ModelSpec
+from nvr.core.errors import InvalidInputError, ModelError
+from nvr.detection.detections import Detections, Image
+from nvr.detection.heads import make_decoder
+from nvr.detection.network import Network
+from nvr.detection.nms import Selection
+from nvr.detection.preprocess import Preprocessor
+
+
+class NetworkDetector:
+    """Images in, boxes in their own pixels out. For one thread at a time.
+
+    See `nvr.detection.detections.Detector`; `nvr.detection.load.load_detector` makes one from a file.
+    """
+
+    def __init__(self, model_id: str, network: Network, spec: ModelSpec, selection: Selection) -> None:
+        """Join a network and its head, and run it once to see that they fit.
+
+        Raises:
+            ModelError: They do not.
+        """
+        self._model_id = model_id
+        self._network: Network | None = network
+        self._class_names = spec.class_names
+        self._preprocessor = Preprocessor(spec)
+        self._decoder = make_decoder(spec, selection, [output.name for output in network.signature.outputs])
+        self._infer_all([np.full((spec.input_height_px, spec.input_width_px, 3), spec.fill, np.uint8)])
+
+    @property
+    def model_id(self) -> str:
+        """The name that events carry."""
+        return self._model_id
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names by class id."""
+        return self._class_names
+
+    def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
+        """See `Detector.infer`; the sources make no difference here."""
+        if source_ids is not None and len(source_ids) != len(images):
+            raise InvalidInputError(f"source_ids: expected {len(images)}, one per image, got {len(source_ids)}")
+        return self._infer_all(images) if len(images) else []
+
+    def close(self) -> None:
+        """Free the network; `infer` raises ModelError from now on."""
+        self._network = None
+
+    def _infer_all(self, images: Sequence[Image]) -> list[Detections]:
+        if self._network is None:
+            raise ModelError(f"model {self._model_id}: the detector is closed")
+        batch, placements = self._preprocessor.fill(images)
+        answers = []
+        for outputs, placement in zip(self._network.run(batch), placements, strict=True):
+            found = self._decoder.decode(outputs)
+            xyxy_px = placement.to_source(found.xyxy_px)
+            # Outside the image nothing is left of a box, e.g. of one in the grey part of the letterbox.
+            inside = (xyxy_px[:, 2] > xyxy_px[:, 0]) & (xyxy_px[:, 3] > xyxy_px[:, 1])
+            in_range = inside & (found.class_id >= 0) & (found.class_id < len(self._class_names))
+            answers.append(Detections(xyxy_px[in_range], found.confidence[in_range], found.class_id[in_range]))
+        return answers
