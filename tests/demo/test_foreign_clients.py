@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from tests.conftest import require_program
-from tests.demo.conftest import StartSimulator
 
 from nvr.demo.simulator import Simulator
+from tests.conftest import require_program
+from tests.demo.conftest import StartSimulator
 
 pytestmark = pytest.mark.camera
 

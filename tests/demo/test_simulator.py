@@ -12,13 +12,13 @@ from pathlib import Path
 import av
 import pytest
 from av.video.stream import VideoStream
-from tests.demo.conftest import StartSimulator
-from tests.demo.deadline import wait_until
 
 from nvr.core.errors import ConfigurationError
 from nvr.demo.frame_code import read_frame_code
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.demo.truth import FrameTruth
+from tests.demo.conftest import StartSimulator
+from tests.demo.deadline import wait_until
 
 pytestmark = pytest.mark.camera
 

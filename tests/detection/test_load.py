@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from bench._datasets import coco
 from numpy.typing import NDArray
-from tests.detection.onnx_graphs import constant_outputs, yolox_like
 
 from nvr.assets.spec import ModelSpec
 from nvr.core.errors import ConfigurationError, FrameError, InvalidInputError, ModelError
 from nvr.detection.detections import Detector
 from nvr.detection.load import load_detector
+from tests.detection.onnx_graphs import constant_outputs, yolox_like
 
 V8 = {"names": "{0: 'person', 1: 'car'}", "task": "detect"}
 GREY = np.full((100, 200, 3), 128, np.uint8)

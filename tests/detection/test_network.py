@@ -3,10 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.detection.onnx_graphs import constant_outputs, yolox_like
 
 from nvr.core.errors import ModelError, UnsupportedError
 from nvr.detection.network import MAX_BATCH, Network, open_network
+from tests.detection.onnx_graphs import constant_outputs, yolox_like
 
 
 def images(n: int, size_px: tuple[int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

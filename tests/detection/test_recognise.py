@@ -3,12 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.detection.onnx_graphs import constant_outputs, yolox_like
 
 from nvr.core.errors import ModelError
 from nvr.detection.coco import COCO_CATEGORIES, COCO_CLASSES
 from nvr.detection.recognise import recognise, recognise_file
 from nvr.detection.signature import Shape, Signature, Tensor
+from tests.detection.onnx_graphs import constant_outputs, yolox_like
 
 
 def signature(

@@ -115,8 +115,8 @@ def _shape(sizes: Sequence[object]) -> Shape:
 
 def _import_runtime() -> tuple[Any, tuple[type[Exception], ...]]:
     try:
-        import onnxruntime  # type: ignore[import-untyped] # noqa: PLC0415 - an extra, and slow; ships no types
-        from onnxruntime.capi import onnxruntime_pybind11_state as state  # type: ignore[import-untyped] # noqa: PLC0415
+        import onnxruntime  # type: ignore[import-untyped]
+        from onnxruntime.capi import onnxruntime_pybind11_state as state  # type: ignore[import-untyped]
     except ImportError as error:
         raise UnsupportedError("models need ONNX Runtime: pip install nvr-multiplexer[cpu]") from error
     errors = (
