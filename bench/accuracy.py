@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -22,13 +22,14 @@ from bench import _datasets
 from bench._average_precision import average_precision
 from bench._rows import Row, exit_code, print_rows
 
+from nvr.assets.catalogue import load_catalogue
+from nvr.assets.spec import ModelSpec
 from nvr.detection.detections import Image
 from nvr.detection.heads import make_decoder
 from nvr.detection.load import load_detector
 from nvr.detection.network import open_network
 from nvr.detection.nms import Selection
 from nvr.detection.preprocess import Preprocessor
-from nvr.detection.recognise import recognise_file
 
 TOLERANCE = 0.01
 Samples = Callable[[Path], Iterator[_datasets.Sample]]
@@ -91,6 +92,13 @@ SUBJECTS = (
 )
 
 
+def catalogue_spec(file: str) -> ModelSpec:
+    """Return how the product feeds and reads a model's file: what is measured is what users get."""
+    (spec,) = (entry.spec for entry in load_catalogue().entries if entry.path.name == file)
+    assert spec is not None
+    return spec
+
+
 def measure_accuracy(subject: Subject, dataset: str, assets: Path) -> list[Row]:
     """Run a model over a data set and compare with the published figures."""
     is_coco = dataset == "coco"
@@ -98,7 +106,7 @@ def measure_accuracy(subject: Subject, dataset: str, assets: Path) -> list[Row]:
     detector = load_detector(
         subject.name,
         assets / "models" / subject.file,
-        None,
+        catalogue_spec(subject.file),
         confidence_threshold=0.01 if is_coco else 0.05,
         providers=["cpu"],
         classes=None if is_coco else ["person"],
@@ -126,7 +134,9 @@ def measure_time(subject: Subject, images: list[Image], assets: Path) -> list[Ro
     """
     path = assets / "models" / subject.file
     network = open_network(path, subject.size_px, providers=["cpu"])
-    spec = recognise_file(path, subject.size_px)
+    spec = catalogue_spec(subject.file)
+    if subject.size_px is not None:
+        spec = replace(spec, input_width_px=subject.size_px[0], input_height_px=subject.size_px[1])
     preprocessor, decoder = Preprocessor(spec), make_decoder(spec, Selection(0.3, spec.nms_iou))
     network_ms, head_ms, around_ms = [], [], []
     for image in images:

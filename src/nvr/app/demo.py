@@ -27,7 +27,8 @@ VIDEOS = ("one-by-one-person-detection", "car-detection")
 """CC BY 4.0, Intel: a fixed camera each, one with people, one with cars."""
 
 COCO_MODEL = "yolox-nano"
-SCENE_SIZE = "640x360"
+SCENES = ["--size", "640x360", "--no-overlay"]
+"""Drawn, without the burnt-in frame code, which would count as motion."""
 
 RTSP_PORT = 8554
 START_TIMEOUT_S = 60.0
@@ -190,7 +191,7 @@ def _real_pictures(model: str, store: AssetStore) -> Pictures:
 
 
 def _simulator_arguments(n_cameras: int, port: int, files: tuple[Path, ...]) -> list[str]:
-    pictures = [argument for file in files for argument in ("--file", str(file))] or ["--size", SCENE_SIZE]
+    pictures = [argument for file in files for argument in ("--file", str(file))] or SCENES
     return ["simulate", "--n", str(n_cameras), "--port", str(port), *pictures]
 
 
