@@ -97,7 +97,7 @@ def test_survives_h264_at_a_low_bit_rate_and_half_size(
     path = tmp_path / "code.mp4"
     encode_pictures(pictures(), path, EncoderSettings(width_px, height_px, Fraction(25), 1.0, bitrate_bps))
     with av.open(str(path)) as container:
-        lumas = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+        lumas = [frame.to_ndarray(format="gray").astype(np.uint8, copy=False) for frame in container.decode(video=0)]
     assert [read_frame_code(luma) for luma in lumas] == wanted
     halves = [cv2.resize(luma, (width_px // 2, height_px // 2), interpolation=cv2.INTER_LINEAR) for luma in lumas]
     assert [read_frame_code(np.asarray(half, np.uint8)) for half in halves] == wanted

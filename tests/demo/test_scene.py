@@ -128,7 +128,7 @@ def test_the_overlay_is_where_it_is_said_to_be() -> None:
 )
 def test_refuses_what_cannot_be_drawn(changes: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        small_scene(**changes)
+        small_scene(0, 0, **changes)
 
 
 progresses = st.floats(0, 1)

@@ -6,19 +6,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
+from tests.demo.conftest import StartSimulator
+from tests.demo.deadline import wait_until
 
 from nvr.core.errors import ConfigurationError
-from nvr.demo.frame_code import read_frame_code
+from nvr.demo.frame_code import draw_frame_code, read_frame_code
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.demo.truth import FrameTruth
 from tests.demo.conftest import StartSimulator
 from tests.demo.deadline import wait_until
+from nvr.media.encode import EncoderSettings, encode_pictures
 
 pytestmark = pytest.mark.camera
 
@@ -28,15 +34,21 @@ N_FRAMES = 100
 
 @contextmanager
 def opened(uri: str, transport: str = "tcp", timeout_s: float = 20.0) -> Iterator[av.container.InputContainer]:
-    with av.open(uri, options={"rtsp_transport": transport}, timeout=timeout_s) as container:
+    # Half a second is enough to learn the size; guessing the frame rate would take one and a half more each time.
+    options = {"rtsp_transport": transport, "analyzeduration": "500000", "fpsprobesize": "0"}
+    with av.open(uri, options=options, timeout=timeout_s) as container:
         yield container
+
+
+def luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    return frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
 
 
 def read_frame_numbers(uri: str, count: int, transport: str = "tcp") -> list[int | None]:
     numbers: list[int | None] = []
     with opened(uri, transport) as container:
         for frame in container.decode(video=0):
-            numbers.append(read_frame_code(frame.to_ndarray(format="gray")))
+            numbers.append(read_frame_code(luma(frame)))
             if len(numbers) == count:
                 break
     return numbers
@@ -95,15 +107,19 @@ def test_the_wall_time_of_sender_reports_is_the_capture_time_of_the_truth(
 ) -> None:
     truths: dict[int, FrameTruth] = {}
     seen: list[tuple[int, datetime]] = []
+
+    def remember(truth: FrameTruth) -> None:
+        truths.setdefault(truth.frame_number, truth)
+
     with (
-        Simulator(small_config, on_frame=lambda truth: truths.setdefault(truth.frame_number, truth)) as simulator,
+        Simulator(small_config, on_frame=remember) as simulator,
         opened(simulator.uri(0)) as container,
     ):
         stream = container.streams.video[0]
         for packet in container.demux(stream):
             captured_at = wall_time(packet)
             for frame in packet.decode():
-                number = read_frame_code(frame.to_ndarray(format="gray"))
+                number = read_frame_code(luma(frame))
                 if captured_at is not None and number is not None:
                     seen.append((number, captured_at))
             if len(seen) >= 20:
@@ -253,6 +269,22 @@ def test_a_file_is_played_and_nothing_is_claimed_about_it(
     simulator.stop()
     first = json.loads(path.read_text().splitlines()[0])
     assert (first["camera"], first["objects"]) == (1, [])
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_an_h265_file_is_played_as_it_is(start_simulator: StartSimulator, tmp_path: Path, transport: str) -> None:
+    def picture(number: int) -> NDArray[np.uint8]:
+        image = np.full((180, 320, 3), 90, np.uint8)
+        draw_frame_code(image, number)
+        return image
+
+    file = tmp_path / "h265.mp4"
+    settings = EncoderSettings(320, 180, Fraction(25), gop_s=0.4, codec="hevc")
+    encode_pictures(map(picture, range(N_FRAMES)), file, settings)
+    simulator = start_simulator(n_cameras=1, files=(file,))
+    with opened(simulator.uri(0), transport) as container:
+        assert container.streams.video[0].codec_context.name == "hevc"
+    assert are_consecutive(read_frame_numbers(simulator.uri(0), 20, transport))
 
 
 def test_a_taken_port_is_one_clear_sentence(simulator: Simulator, start_simulator: StartSimulator) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from nvr.core.errors import ConfigurationError, UnsupportedError
 from nvr.media.packet_file import load_loop, read_loop
@@ -13,12 +14,13 @@ from nvr.media.packet_file import load_loop, read_loop
 N_FRAMES = 24
 
 
-def write_video(path: Path, codec: str = "libx264", bframes: int = 0, gop: int = 12, **options: str) -> Path:
+def write_video(path: Path, codec: str = "libx264", bframes: int = 0) -> Path:
     """Write 24 frames of 128x96 at 12 fps; with x264's B-frames always used where asked for."""
     with av.open(str(path), "w") as container:
-        if codec.startswith("libx264"):
-            options = {"x264-params": f"bframes={bframes}:b-adapt=0:keyint={gop}:scenecut=0", **options}
+        coder = {"libx264": "x264-params", "libx265": "x265-params"}.get(codec)
+        options = {coder: f"bframes={bframes}:b-adapt=0:keyint=12:scenecut=0:log-level=1"} if coder else {}
         stream = container.add_stream(codec, rate=Fraction(12), options=options)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for index in range(N_FRAMES):
             luma = np.full((96, 128, 3), index * 8, np.uint8)
@@ -51,7 +53,7 @@ def test_the_same_coded_video_is_the_same_loop_whatever_the_container(tmp_path: 
 
 
 def test_h265_passes_through(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", "libx265", **{"x265-params": "bframes=0:log-level=error:keyint=12"})
+    path = write_video(tmp_path / "a.mp4", "libx265")
     loop = load_loop(path, tmp_path / "cache")
     assert (loop.codec, len(loop.units)) == ("hevc", N_FRAMES)
     assert loop.parameter_sets.vps

@@ -14,7 +14,7 @@ from nvr.demo.simulator import Simulator
 from tests.demo.conftest import StartSimulator
 from tests.demo.deadline import wait_until
 from tests.demo.rtsp.client import RawClient, digest_header, play_interleaved
-from tests.demo.rtsp.loops import parse_rtp
+from tests.demo.rtsp.loops import RtpPacket, parse_rtp
 
 pytestmark = pytest.mark.camera
 
@@ -55,7 +55,7 @@ def test_sequence_numbers_have_no_gap_over_the_seam_of_the_loop(start_simulator:
     simulator = start_simulator(n_cameras=1, scene_s=1.0)
     with RawClient(simulator.port) as client:
         play_interleaved(client, simulator.uri(0))
-        packets = []
+        packets: list[RtpPacket] = []
         while len({packet.timestamp for packet in packets}) < 60:
             channel, data = client.read_frame()
             if channel == 0:
