@@ -54,7 +54,8 @@ class Frame:
             FrameError: The pixel format cannot be converted.
         """
         try:
-            return self.picture.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+            # PyAV 17 and later would start and end a thread per core for each picture, at twice the CPU time
+            return self.picture.to_ndarray(format="bgr24", threads=1).astype(np.uint8, copy=False)
         except ValueError as error:
             raise FrameError(f"camera {self.source_id}: cannot convert {self.picture.format.name} to BGR") from error
 
