@@ -15,16 +15,14 @@ import numpy as np
 import pytest
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
-from tests.demo.conftest import StartSimulator
-from tests.demo.deadline import wait_until
 
 from nvr.core.errors import ConfigurationError
 from nvr.demo.frame_code import draw_frame_code, read_frame_code
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.demo.truth import FrameTruth
+from nvr.media.encode import EncoderSettings, encode_pictures
 from tests.demo.conftest import StartSimulator
 from tests.demo.deadline import wait_until
-from nvr.media.encode import EncoderSettings, encode_pictures
 
 pytestmark = pytest.mark.camera
 
