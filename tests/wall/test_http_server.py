@@ -47,7 +47,7 @@ def decoded(jpeg: bytes) -> Picture:
 
 
 class MjpegReader:
-    """Takes a multipart stream apart as a browser does."""
+    """Takes a multipart stream apart as a browser does. Keep it: httpx hangs up when its iterator is collected."""
 
     def __init__(self, response: httpx.Response) -> None:
         assert response.headers["content-type"].startswith("multipart/x-mixed-replace")
@@ -182,7 +182,8 @@ def test_nothing_is_encoded_and_the_view_is_not_watched_when_the_last_client_has
 ) -> None:
     _, wall, sources = served
     with client.stream("GET", "/wall.mjpeg") as response:
-        assert decoded(MjpegReader(response).next_part()).shape == wall.compose().shape
+        reader = MjpegReader(response)
+        assert decoded(reader.next_part()).shape == wall.compose().shape
         assert wall.view().is_watched
     wait_until(lambda: not wall.view().is_watched, "the view is no longer watched")
     sources[0].show(luma=222)
