@@ -2,8 +2,12 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -11,65 +15,133 @@ from typing import Self
 
 import psutil
 
-from nvr.app.children import STOP_TIMEOUT_S, Child, ChildEndedError
+from nvr.app.children import STOP_TIMEOUT_S, ChildEndedError
+from nvr.bus.local_broker import LOOPBACK
+from nvr.core.child_process import guarded
 from nvr.core.clock import Clock
+from nvr.core.errors import TransientError
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 180.0
+"""The simulator draws its pictures before it is there, if it never did."""
+POLL_S = 0.2
 
 
 class Programs:
-    """Runs `nvr` commands, and scripts of the benchmarks, until it is left."""
+    """Runs programs until it is left; what they write goes to `{name}.log`."""
 
     def __init__(self, clock: Clock, logs: Path | None = None) -> None:
-        """Prepare; what they write goes to files in `logs`, else to a folder that is removed in the end."""
+        """Prepare; without `logs` the files are in a folder that is removed in the end."""
         self._clock = clock
         self._stack = ExitStack()
-        self._children: dict[str, Child] = {}
-        self._logs = logs
+        self._guards: dict[str, subprocess.Popen[bytes]] = {}
+        self._folder = logs
 
     def __enter__(self) -> Self:
-        if self._logs is None:
-            self._logs = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="nvr-bench-")))
-        else:
-            self._logs.mkdir(parents=True, exist_ok=True)
+        if self._folder is None:
+            self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="nvr-bench-")))
+        self._folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for child in reversed(self._children.values()):
-            child.request_stop()
-        for child in reversed(self._children.values()):
-            child.join(STOP_TIMEOUT_S + 1)
-        self._children.clear()
+        self.stop()
         self._stack.close()
 
-    def start(self, command: str, *arguments: str) -> psutil.Process:
+    @property
+    def folder(self) -> Path:
+        """Where the programs may leave files, too."""
+        assert self._folder is not None, "used as a context manager only"
+        return self._folder
+
+    def start_nvr(self, command: str, *arguments: str) -> psutil.Process:
         """Start `nvr COMMAND ARGUMENTS` and return its process."""
-        assert self._logs is not None, "used as a context manager only"
-        child = Child(command, [command, *arguments], self._logs / f"{command}.log")
-        self._children[command] = child
-        deadline_s = self._clock.monotonic() + START_TIMEOUT_S
-        while self._clock.monotonic() < deadline_s:
-            child.check()
-            process = _find_child(["-m", "nvr", command])
-            if process is not None:
-                return process
-        raise ChildEndedError(f"{command} did not start within {START_TIMEOUT_S:g} s")
+        return self.start(command, [sys.executable, "-m", "nvr", command, *arguments])
+
+    def start(self, name: str, command: Sequence[str]) -> psutil.Process:
+        """Start a program and return its process.
+
+        Raises:
+            ChildEndedError: It ended at once.
+        """
+        with self._log(name).open("wb") as log:
+            self._guards[name] = subprocess.Popen(
+                guarded(command, stop_timeout_s=STOP_TIMEOUT_S),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the benchmark, which ends them in order
+            )
+        found: list[psutil.Process] = []
+
+        def is_found() -> bool:
+            found.extend(_children_that_run(command))
+            return bool(found)
+
+        self.wait(is_found, name)
+        return found[0]
 
     def check(self) -> None:
         """Raise ChildEndedError if one of them has ended."""
-        for child in self._children.values():
-            child.check()
+        for name, guard in self._guards.items():
+            if guard.poll() is not None:
+                said = self._log(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+                raise ChildEndedError(f"{name} ended with status {guard.returncode}: {said[-1] if said else 'silent'}")
+
+    def wait(self, is_there: Callable[[], bool], what: str) -> None:
+        """Wait for something that the programs will do.
+
+        Raises:
+            ChildEndedError: One of them has ended.
+            TransientError: It did not happen in time.
+        """
+        deadline_s = self._clock.monotonic() + START_TIMEOUT_S
+        while not is_there():
+            self.check()
+            if self._clock.monotonic() > deadline_s:
+                raise TransientError(f"{what} did not appear within {START_TIMEOUT_S:g} s")
+            time.sleep(POLL_S)
+
+    def stop(self) -> None:
+        """End all, the last started first."""
+        for guard in reversed(self._guards.values()):
+            if guard.stdin is not None:
+                guard.stdin.close()
+        for guard in reversed(self._guards.values()):
+            try:
+                guard.wait(STOP_TIMEOUT_S + 1)
+            except subprocess.TimeoutExpired:
+                guard.kill()
+                guard.wait()
+        self._guards.clear()
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
 
-def _find_child(first_arguments: Sequence[str]) -> psutil.Process | None:
-    """Return the Python that runs a program; its guard, which is what was started, has it among its arguments too."""
+def _children_that_run(command: Sequence[str]) -> list[psutil.Process]:
+    """Return our descendants with this command line; the guard of each, with the same at its end, is none of them."""
+    found = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if process.cmdline()[1 : 1 + len(first_arguments)] == list(first_arguments):
-                return process
+            if process.cmdline()[1:] == list(command[1:]):
+                found.append(process)
         except psutil.NoSuchProcess:  # ended while we looked
             continue
-    return None
+    return found
+
+
+def accepts(port: int) -> bool:
+    """Tell whether something on this machine accepts TCP connections on a port."""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def cpu_s(process: psutil.Process) -> float:
+    """Return the CPU seconds that a process has used so far."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def choose_model(assets: Path) -> tuple[str, str]:

@@ -8,10 +8,8 @@ events must flow again after each fault.
 
 import argparse
 import csv
-import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
@@ -23,18 +21,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench._event_log import EventLog
 from bench._flatness import Sample
 from bench._page_viewer import SLOW_PAUSE_S, PageViewer
-from bench._programs import Programs, choose_model, default_assets, end_on_sigterm
+from bench._programs import Programs, accepts, choose_model, cpu_s, default_assets, end_on_sigterm
 from bench._rows import exit_code, print_rows
 from bench._soak_rows import DROPPED_CAMERA, N_CAMERAS, QUICK, Plan, Record, judge
 
 from nvr.bus.local_broker import LOOPBACK, LocalBroker, free_port
 from nvr.config.broker import BrokerConfig
 from nvr.core.clock import SystemClock
-from nvr.core.errors import NvrError, TransientError
+from nvr.core.errors import NvrError
 
 MB = 1e6
 POLL_S = 0.25
-START_TIMEOUT_S = 60.0
 
 
 class Series:
@@ -100,7 +97,7 @@ class ServerWatch:
 
     def has_returned(self) -> bool:
         """Tell whether it is there and was not the last time."""
-        was_there, self._was_there = self._was_there, _accepts(self._port)
+        was_there, self._was_there = self._was_there, accepts(self._port)
         return self._was_there and not was_there
 
 
@@ -129,7 +126,7 @@ class Soak:
             for viewer in viewers:
                 viewer.start()
                 stack.callback(viewer.stop)
-            self._wait(lambda: len(events.sources()) == N_CAMERAS, "events of all cameras")
+            self._programs.wait(lambda: len(events.sources()) == N_CAMERAS, "events of all cameras")
             record = Record(self._clock.monotonic())
             self._watch(record, BrokerFault(broker, self._plan, record.start_s), ServerWatch(rtsp_port))
             record.arrivals = {source: events.arrivals(source) for source in range(N_CAMERAS)}
@@ -139,20 +136,22 @@ class Soak:
             return record
 
     def _start(self, broker: LocalBroker, rtsp_port: int, http_port: int) -> None:
-        plan, start = self._plan, self._programs.start
+        plan, programs = self._plan, self._programs
         faults = (
             *("--fault", f"{DROPPED_CAMERA}:drop={plan.drop_every_s:g}"),
             *("--fault", f"restart={plan.server_restart_every_s:g}/{plan.server_away_s:g}"),
         )
         pictures = ("--n", str(N_CAMERAS), "--port", str(rtsp_port), "--size", "640x360")
-        self._processes["simulate"] = start("simulate", *pictures, *faults)
-        self._wait(lambda: _accepts(rtsp_port), "the cameras")
+        self._processes["simulate"] = programs.start_nvr("simulate", *pictures, *faults)
+        programs.wait(lambda: accepts(rtsp_port), "the cameras")
         common = (
             *("--stream-server", f"rtsp://{LOOPBACK}:{rtsp_port}", "--n", str(N_CAMERAS)),
             *("--mqtt-host", broker.host, "--mqtt-port", str(broker.port)),
         )
-        self._processes["processor"] = start("processor", *common, "--model", self._model, "--instance-id", "soak")
-        self._processes["wall"] = start("wall", *common, "--http", str(http_port), "--no-window")
+        self._processes["processor"] = programs.start_nvr(
+            "processor", *common, "--model", self._model, "--instance-id", "soak"
+        )
+        self._processes["wall"] = programs.start_nvr("wall", *common, "--http", str(http_port), "--no-window")
 
     def _watch(self, record: Record, broker: BrokerFault, server: ServerWatch) -> None:
         plan, start_s = self._plan, record.start_s
@@ -183,24 +182,7 @@ class Soak:
             self._series.write(name, sample)
 
     def _cpu_s(self) -> dict[str, float]:
-        used = {name: process.cpu_times() for name, process in self._processes.items()}
-        return {name: float(times.user + times.system) for name, times in used.items()}
-
-    def _wait(self, is_there: Callable[[], bool], what: str) -> None:
-        deadline_s = self._clock.monotonic() + START_TIMEOUT_S
-        while not is_there():
-            self._programs.check()
-            if self._clock.monotonic() > deadline_s:
-                raise TransientError(f"{what} did not appear within {START_TIMEOUT_S:g} s")
-            time.sleep(POLL_S)
-
-
-def _accepts(port: int) -> bool:
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+        return {name: cpu_s(process) for name, process in self._processes.items()}
 
 
 def _say(text: str) -> None:
