@@ -26,7 +26,7 @@ _LEAST_BITRATE_BPS = 500_000
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """How to code a stream; what is not here is fixed: no look-ahead, no B-frames, no scene-cut key frames, 8 bit 4:2:0."""
+    """How to code a stream; fixed are: no look-ahead, no B-frames, no scene-cut key frames, 8 bit 4:2:0."""
 
     width_px: int
     height_px: int
