@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import pytest
 import typer.main
 from typer.core import TyperCommand, TyperGroup
@@ -20,6 +21,7 @@ from nvr.config import load_config
 from nvr.config.broker import BrokerConfig
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events import DetectionEvent
+from nvr.media.source import translate_error
 from nvr.processor import StreamProcessor, StreamProcessorConfig
 from tests.waiting import wait_until
 
@@ -243,3 +245,23 @@ def test_the_events_of_the_readme_are_valid() -> None:
     assert examples
     for example in examples:
         assert DetectionEvent.from_json(example).detections
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        av.error.HTTPUnauthorizedError(1, "x"),
+        av.error.HTTPNotFoundError(1, "x"),
+        av.error.ExitError(1, "x"),
+        av.error.ConnectionRefusedError(1, "x"),
+        av.error.FileNotFoundError(1, "x"),
+        av.error.ProtocolNotFoundError(1, "x"),
+        av.error.DecoderNotFoundError(1, "x"),
+        av.error.InvalidDataError(1, "x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_camera_fails_with_is_explained_by_its_sentence(error: av.FFmpegError) -> None:
+    sentence = str(translate_error(error, "rtsp://h/x")).removeprefix("rtsp://h/x ")
+    page = (ROOT / "docs" / "guide" / "real-cameras.md").read_text(encoding="utf-8")
+    assert f"| `{sentence}` |" in page
