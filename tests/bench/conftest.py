@@ -1,4 +1,4 @@
-"""The benchmarks are scripts, not part of the installed package: `pytest` started by its own name does not find them."""
+"""The benchmarks are scripts, not part of the package: `pytest` started by its own name does not find them."""
 
 import sys
 from pathlib import Path
