@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -22,13 +22,14 @@ from bench import _datasets
 from bench._average_precision import average_precision
 from bench._rows import Row, exit_code, print_rows
 
+from nvr.assets.catalogue import load_catalogue
+from nvr.assets.spec import ModelSpec
 from nvr.detection.detections import Image
 from nvr.detection.heads import make_decoder
 from nvr.detection.load import load_detector
 from nvr.detection.network import open_network
 from nvr.detection.nms import Selection
 from nvr.detection.preprocess import Preprocessor
-from nvr.detection.recognise import recognise_file
 
 TOLERANCE = 0.01
 Samples = Callable[[Path], Iterator[_datasets.Sample]]
@@ -58,7 +59,7 @@ SUBJECTS = (
         "yolox_nano_416x416",
         "yolox_nano_416.onnx",
         {"coco": (0.329, 0.493), "pets": (0.892,), "tud_stadtmitte": (0.845,), "mot17_mini": (0.387,)},
-        quick=frozenset(DATASETS),
+        quick=frozenset({"coco", "tud_stadtmitte", "mot17_mini"}),
     ),
     Subject(
         "yolox_nano_416x256",
@@ -91,6 +92,13 @@ SUBJECTS = (
 )
 
 
+def catalogue_spec(file: str) -> ModelSpec:
+    """Return how the product feeds and reads a model's file: what is measured is what users get."""
+    (spec,) = (entry.spec for entry in load_catalogue().entries if entry.path.name == file)
+    assert spec is not None
+    return spec
+
+
 def measure_accuracy(subject: Subject, dataset: str, assets: Path) -> list[Row]:
     """Run a model over a data set and compare with the published figures."""
     is_coco = dataset == "coco"
@@ -98,7 +106,7 @@ def measure_accuracy(subject: Subject, dataset: str, assets: Path) -> list[Row]:
     detector = load_detector(
         subject.name,
         assets / "models" / subject.file,
-        None,
+        catalogue_spec(subject.file),
         confidence_threshold=0.01 if is_coco else 0.05,
         providers=["cpu"],
         classes=None if is_coco else ["person"],
@@ -119,25 +127,37 @@ def measure_accuracy(subject: Subject, dataset: str, assets: Path) -> list[Row]:
 
 
 def measure_time(subject: Subject, images: list[Image], assets: Path) -> list[Row]:
-    """Measure the CPU milliseconds of one image at threshold 0.3: least for the network, median for our own part."""
+    """Measure the CPU milliseconds of one image at threshold 0.3.
+
+    `network` is the least of all runs and `head` the median of each picture's least of three: what the code costs.
+    `around` is the median of all that is not the network, as it comes between two runs of it, caches cold.
+    """
     path = assets / "models" / subject.file
     network = open_network(path, subject.size_px, providers=["cpu"])
-    spec = recognise_file(path, subject.size_px)
+    spec = catalogue_spec(subject.file)
+    if subject.size_px is not None:
+        spec = replace(spec, input_width_px=subject.size_px[0], input_height_px=subject.size_px[1])
     preprocessor, decoder = Preprocessor(spec), make_decoder(spec, Selection(0.3, spec.nms_iou))
-    times_ms: list[tuple[float, float, float]] = []
+    network_ms, head_ms, around_ms = [], [], []
     for image in images:
         start = time.thread_time()
         batch, placements = preprocessor.fill([image])
         filled = time.thread_time()
         outputs = network.run(batch)[0]
+        heads_ms = []
         ran = time.thread_time()
-        placements[0].to_source(decoder.decode(outputs).xyxy_px)
-        times_ms.append(((filled - start) * 1e3, (ran - filled) * 1e3, (time.thread_time() - ran) * 1e3))
-    preprocess_ms, network_ms, head_ms = zip(*times_ms, strict=True)
+        for _ in range(3):
+            before = time.thread_time()
+            placements[0].to_source(decoder.decode(outputs).xyxy_px)
+            heads_ms.append((time.thread_time() - before) * 1e3)
+        network_ms.append((ran - filled) * 1e3)
+        around_ms.append((filled - start) * 1e3 + heads_ms[0])
+        head_ms.append(min(heads_ms))
+    name = f"time.{subject.name}"
     return [
-        Row(f"time.{subject.name}.network", round(min(network_ms), 2), "ms"),
-        Row(f"time.{subject.name}.preprocess_720p", round(median(preprocess_ms), 3), "ms"),
-        Row(f"time.{subject.name}.head", round(median(head_ms), 3), "ms", "<= 0.5", None, median(head_ms) <= 0.5),
+        Row(f"{name}.network", round(min(network_ms), 2), "ms"),
+        Row(f"{name}.head", round(median(head_ms), 3), "ms", "<= 0.5", None, median(head_ms) <= 0.5),
+        Row(f"{name}.around", round(median(around_ms), 3), "ms"),
     ]
 
 

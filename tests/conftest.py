@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,11 @@ import pytest
 from nvr.bus.local_broker import LocalBroker
 
 REQUIRE_ALL = os.environ.get("NVR_REQUIRE_ALL") == "1"
+
+
+def pytest_configure() -> None:
+    """Undo an ignored SIGINT, which a shell's background job inherits: children are interrupted in tests."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def skip_or_fail(reason: str) -> None:

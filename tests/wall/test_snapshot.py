@@ -35,15 +35,13 @@ def test_waits_no_longer_than_its_patience_for_a_camera_that_never_shows(make_wa
 def test_tells_why_there_is_no_picture_at_all_and_writes_nothing(make_wall: MakeWall, tmp_path: Path) -> None:
     wall, sources = make_wall(2)
     sources[0].state, sources[0].last_error = StreamState.OFFLINE, "rtsp://***@cam/1 refuses the connection"
-    with pytest.raises(StreamError, match="none of 2 cameras delivered one; Camera 0 rtsp://.* refuses the connection"):
+    with pytest.raises(StreamError, match=r"none of 2 cameras delivered one; Camera 0 rtsp://.* refuses"):
         take_snapshot(wall, tmp_path / "wall.png", after_s=0.1)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("path", "problem"), [("wall.gif", "got wall.gif"), ("absent/wall.png", "does not exist")])
-def test_a_file_that_cannot_become_a_picture_is_refused_before_any_wait(
-    tmp_path: Path, path: str, problem: str
-) -> None:
+def test_a_file_that_cannot_become_a_picture_is_refused(tmp_path: Path, path: str, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         format_of(tmp_path / path)
 

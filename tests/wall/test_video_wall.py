@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+import nvr.wall
 from nvr.bus import MqttConnection
 from nvr.bus.local_broker import LocalBroker
 from nvr.config import BrokerConfig
@@ -13,6 +14,7 @@ from nvr.core.clock import SystemClock
 from nvr.core.errors import ConfigurationError
 from nvr.events import DetectionEvent
 from nvr.wall import VideoWall, VideoWallConfig
+from nvr.wall.compositor import Composition
 from nvr.wall.palette import colour_of_object
 from nvr.wall.pixels import Picture
 from tests.conftest import require_program
@@ -27,8 +29,6 @@ def test_importing_the_wall_loads_neither_decoder_nor_opencv_nor_a_model_runtime
 
 
 def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
-    import nvr.wall
-
     with pytest.raises(AttributeError, match="Nonsense"):
         nvr.wall.Nonsense  # noqa: B018 - the look-up is the test
 
@@ -60,7 +60,7 @@ def test_starts_its_cameras_and_ends_everything_in_time(make_wall: MakeWall) -> 
     wall.stop()
 
 
-def test_a_camera_that_hangs_does_not_hold_the_stop_of_the_others(make_wall: MakeWall) -> None:
+def test_a_camera_that_hangs_does_not_hold_the_stop_of_the_others() -> None:
     class Hanging(FakeCamera):
         waited_s: float = 0.0
 
@@ -101,6 +101,27 @@ def test_nothing_is_composed_while_nobody_watches(make_wall: MakeWall) -> None:
         sources[0].show(luma=50)
         assert second.wait(30)
     assert wall.view().compose().version == version + 1
+
+
+def test_a_watcher_that_fails_is_logged_and_counted_and_the_wall_goes_on(
+    make_wall: MakeWall, caplog: pytest.LogCaptureFixture
+) -> None:
+    wall, sources = make_wall(1)
+    seen: list[int] = []
+
+    def fail_at_first(composition: Composition) -> None:
+        seen.append(composition.version)
+        if len(seen) == 1:
+            raise ZeroDivisionError
+
+    with wall.view().watch(fail_at_first):
+        wall.start()
+        wait_until(lambda: len(seen) == 1, "the failing call")
+        sources[0].show()
+        wait_until(lambda: len(seen) > 1, "a call after the failure")
+    assert wall.state().n_faults == 1
+    failures = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert failures[0].exc_info is not None
 
 
 def test_one_camera_is_shown_enlarged(make_wall: MakeWall) -> None:

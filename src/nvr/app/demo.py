@@ -1,13 +1,13 @@
 """The demo: simulated cameras, a broker, a processor and a wall page, each the real thing in its own process."""
 
 import importlib.util
+import json
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-
-import httpx
 
 from nvr.app.children import Children
 from nvr.app.ports import free_port, is_free
@@ -27,7 +27,8 @@ VIDEOS = ("one-by-one-person-detection", "car-detection")
 """CC BY 4.0, Intel: a fixed camera each, one with people, one with cars."""
 
 COCO_MODEL = "yolox-nano"
-SCENE_SIZE = "640x360"
+SCENES = ["--size", "640x360", "--no-overlay"]
+"""Drawn, without the burnt-in frame code, which would count as motion."""
 
 RTSP_PORT = 8554
 START_TIMEOUT_S = 60.0
@@ -105,7 +106,7 @@ class Demo:
             page = ("--http", str(http_port), "--http-host", config.http_host, "--no-window")
             children.start("wall", "wall", *common, *page)
             url = f"http://{config.http_host}:{http_port}/"
-            self._wait(children, lambda: _cameras_shown(url) > 0, "the wall page")
+            self._wait(children, lambda: _cameras_shown(config.http_host, http_port) > 0, "the wall page")
             self._tell(url, server, broker, tenant)
             self._wait(children, lambda: self._first_event is not None, "the first box")
             self._say(f"First boxes {self._clock.monotonic() - started_s:.1f} s after the start. Ctrl-C ends the demo.")
@@ -190,7 +191,7 @@ def _real_pictures(model: str, store: AssetStore) -> Pictures:
 
 
 def _simulator_arguments(n_cameras: int, port: int, files: tuple[Path, ...]) -> list[str]:
-    pictures = [argument for file in files for argument in ("--file", str(file))] or ["--size", SCENE_SIZE]
+    pictures = [argument for file in files for argument in ("--file", str(file))] or SCENES
     return ["simulate", "--n", str(n_cameras), "--port", str(port), *pictures]
 
 
@@ -205,9 +206,13 @@ def _accepts_anonymous(broker: BrokerConfig) -> bool:
         connection.stop()
 
 
-def _cameras_shown(url: str) -> int:
+def _cameras_shown(host: str, port: int) -> int:
+    connection = HTTPConnection(host, port, timeout=2)
     try:
-        state = httpx.get(f"{url}api/state.json", timeout=2).json()
-    except (httpx.HTTPError, ValueError):
+        connection.request("GET", "/api/state.json")
+        state = json.loads(connection.getresponse().read())
+    except (OSError, HTTPException, ValueError):
         return 0
+    finally:
+        connection.close()
     return sum(camera["state"] == "live" for camera in state["cameras"])

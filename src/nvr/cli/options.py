@@ -5,13 +5,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-from pydantic import BaseModel, ValidationError
 
 from nvr.core.errors import ConfigurationError
-from nvr.core.validation import first_problem
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _STREAMS = "Cameras"
 _BROKER = "Broker"
@@ -63,7 +64,7 @@ TopicPrefix = Annotated[
 Tenant = Annotated[str | None, typer.Option(help="Tenant whose topics are used.", rich_help_panel=_BROKER)]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
-Settings = TypeVar("Settings", bound=BaseModel)
+Settings = TypeVar("Settings", bound="BaseModel")
 
 
 def stream_uris(uris: list[str] | None, n: int | None, stream_server: str | None) -> tuple[str, ...] | None:
@@ -93,6 +94,10 @@ def with_flags(settings: Settings, **flags: object) -> Settings:
     Raises:
         ConfigurationError: A value is out of range; names the setting.
     """
+    from pydantic import ValidationError
+
+    from nvr.core.validation import first_problem
+
     given = {name: value for name, value in flags.items() if value is not None}
     present = {name: getattr(settings, name) for name in type(settings).model_fields}
     try:

@@ -36,7 +36,7 @@ def simulate(
     bitrate: Annotated[
         str, typer.Option(help="Bits per second of drawn scenes, as in 800k or 2M; 0 goes by the size.")
     ] = "0",
-    scene_length: Annotated[float, typer.Option(min=1, max=600, help="Seconds until a drawn scene repeats.")] = 20.0,
+    scene_length: Annotated[float, typer.Option(min=1, max=600, help="Seconds until a drawn scene repeats.")] = 10.0,
     seed: Annotated[int, typer.Option(min=0, help="Other seeds draw other scenes and lose other packets.")] = 0,
     overlay: Annotated[bool, typer.Option(help="Burn in the clock and the machine-readable frame number.")] = True,
     user: Annotated[str | None, typer.Option(help="Ask clients for this user (digest).")] = None,

@@ -12,6 +12,7 @@ from nvr.cli.logs import setup_logging
 from nvr.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from nvr.config import VideoWallConfig
     from nvr.wall import VideoWall
 
 logger = logging.getLogger(__name__)
@@ -111,21 +112,24 @@ def wall(
         mqtt_topic_prefix=topic_prefix,
         tenant=tenant,
     )
-    if after is not None and snapshot is None:
+    _run(settings, snapshot=snapshot, after_s=after, wants_window=not no_window)
+
+
+def _run(settings: "VideoWallConfig", *, snapshot: Path | None, after_s: float | None, wants_window: bool) -> None:
+    from nvr.wall import VideoWall
+
+    if snapshot is not None:
+        _take_snapshot(VideoWall(settings), snapshot, after_s)
+        return
+    if after_s is not None:
         raise ConfigurationError("--after belongs to --snapshot")
-    has_window = snapshot is None and not no_window and has_display()
-    if snapshot is None and settings.http_port is None and not has_window:
+    has_window = wants_window and has_display()
+    if settings.http_port is None and not has_window:
         raise ConfigurationError(
             "there is no display for a window (or --no-window was given): "
             "use --http PORT for a page or --snapshot FILE for a picture"
         )
-    from nvr.wall import VideoWall
-
-    shown = VideoWall(settings)
-    if snapshot is None:
-        _show(shown, has_window=has_window)
-    else:
-        _take_snapshot(shown, snapshot, after)
+    _show(VideoWall(settings), has_window=has_window)
 
 
 def has_display() -> bool:

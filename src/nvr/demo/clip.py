@@ -58,13 +58,12 @@ def build_scene_clips(scenes: Sequence[SceneSettings], encoder: EncoderSettings,
     """Render scenes in parallel, or take them from the cache; an interruption ends it within a few frames."""
 
     def build(settings: SceneSettings, is_cancelled: Callable[[], bool]) -> Clip:
-        scene = Scene(settings)
         path = cache_dir / f"scene-{_key(settings, encoder)}.mp4"
         if path.exists():
             path.touch()
         else:
-            encode_pictures(_pictures(scene, is_cancelled), path, encoder)
-        return Clip(read_loop(path), TruthTable(scene))
+            encode_pictures(_pictures(Scene(settings), is_cancelled), path, encoder)
+        return Clip(read_loop(path), TruthTable(Scene(settings)))  # not the one that rendered: its pictures are large
 
     clips = _in_parallel(build, scenes)
     prune_cache(cache_dir, MAX_CACHE_BYTES)

@@ -168,7 +168,7 @@ def _number(name: str, value: str | None, least: float = 0.0) -> float:
     try:
         number = float(value or "")
     except ValueError:
-        raise ConfigurationError(f"fault {name!r}: expected a number, got {value!r}") from None
+        raise ConfigurationError(f"fault {name!r}: expected a number, got {value or ''!r}") from None
     if not least <= number < float("inf"):
         raise ConfigurationError(f"fault {name!r}: expected a number of at least {least:g}, got {value!r}")
     return number

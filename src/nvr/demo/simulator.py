@@ -59,7 +59,7 @@ class SimulatorConfig:
     width_px: int = 1280
     height_px: int = 720
     fps: float = 25
-    scene_s: float = 20.0
+    scene_s: float = 10.0
     """Length of the loop."""
     bitrate_bps: int = 0
     """0 = 2 Mbit/s at 1280x720 and in proportion to the area."""
@@ -239,7 +239,7 @@ class Simulator:
     ) -> Camera:
         rng = random.Random(f"{self.config.seed}/{index}")  # noqa: S311 - repeatable faults, keeps no secret
         # Cameras are not in step in the world; here that also spreads the work over the frame time.
-        phase_s = index / self.config.n_cameras / clip.loop.fps
+        phase_s = index / self.config.n_cameras / clip.loop.fps - self._head_start_s(index, clip)
         return Camera(
             index,
             clip.loop,
@@ -249,6 +249,14 @@ class Simulator:
             on_frame=on_frame,
             phase_s=phase_s,
         )
+
+    def _head_start_s(self, index: int, clip: Clip) -> float:
+        """Return how far into its file a camera starts: those that share one show different parts of it."""
+        n_files = len(self.config.files)
+        if not n_files:
+            return 0.0
+        n_sharing = len(range(index % n_files, self.config.n_cameras, n_files))
+        return clip.loop.duration_s * (index // n_files) / n_sharing
 
     async def _run_tasks(self, server: RtspServer, plan: FaultPlan, stop_requested: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

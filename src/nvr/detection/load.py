@@ -52,6 +52,8 @@ def load_detector(
     try:
         return NetworkDetector(model_id, network, spec, Selection(confidence_threshold, spec.nms_iou, class_ids))
     except ModelError as error:
+        if str(path) in str(error):
+            raise
         raise ModelError(f"model {path}: {error}") from error
 
 

@@ -38,7 +38,7 @@ class MotionDetector:
     to 0.7 for a walking person, less for what a box fits badly. The first picture of a camera, the first after a
     change of the whole picture, and the first after a pause of a minute teach the background and show nothing.
 
-    It costs 0.6 to 1.3 ms an image of 720p or less, a third of which is making it small.
+    It costs 0.5 ms of CPU for a quiet 720p image, 1.0 to 1.3 with objects in it; a third of that is making it small.
     """
 
     def __init__(self, *, confidence_threshold: float = 0.2, clock: Clock | None = None) -> None:
@@ -104,11 +104,12 @@ def small_luma(image: Image) -> Luma:
     scaled: Image = image
     # Halving is the only exact mean that OpenCV has a fast way for: 0.3 ms from 720p, INTER_AREA at once 0.9.
     while scaled.shape[1] >= 2 * _WIDTH_PX and scaled.shape[0] >= 4:
-        scaled = cv2.resize(scaled, (scaled.shape[1] // 2, scaled.shape[0] // 2), interpolation=cv2.INTER_LINEAR)
-    grey = cv2.cvtColor(scaled, cv2.COLOR_BGR2GRAY)
+        half = (scaled.shape[1] // 2, scaled.shape[0] // 2)
+        scaled = cv2.resize(scaled, half, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    grey: Luma = cv2.cvtColor(scaled, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
     if grey.shape[1] > _WIDTH_PX:
         height_px = max(1, round(grey.shape[0] * _WIDTH_PX / grey.shape[1]))
-        grey = cv2.resize(grey, (_WIDTH_PX, height_px), interpolation=cv2.INTER_LINEAR)
+        grey = cv2.resize(grey, (_WIDTH_PX, height_px), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
     return cv2.GaussianBlur(grey, (3, 3), 0).astype(np.uint8, copy=False)
 
 

@@ -29,7 +29,7 @@ class NetworkDetector:
         self._network: Network | None = network
         self._class_names = spec.class_names
         self._preprocessor = Preprocessor(spec)
-        self._decoder = make_decoder(spec, selection)
+        self._decoder = make_decoder(spec, selection, [output.name for output in network.signature.outputs])
         self._infer_all([np.full((spec.input_height_px, spec.input_width_px, 3), spec.fill, np.uint8)])
 
     @property

@@ -1,9 +1,9 @@
 """The one door to ONNX Runtime: sessions with one thread, and its exceptions as ours."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -12,6 +12,18 @@ from nvr.detection.providers import CPU, choose_providers, provider_options
 from nvr.detection.signature import Shape, Signature, Tensor
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class _OrtSession(Protocol):
+    """What is used of `onnxruntime.InferenceSession`, which has no types of its own."""
+
+    def get_providers(self) -> list[str]: ...
+    def get_inputs(self) -> list[Any]: ...
+    def get_outputs(self) -> list[Any]: ...
+    def get_modelmeta(self) -> Any: ...  # noqa: ANN401 - only a dict of it is used
+    def run(self, output_names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]: ...
 
 
 class Session:
@@ -49,7 +61,7 @@ class Session:
             raise ModelError(f"model {self._path}: it cannot be run: {_first_line(error)}") from error
         return outputs
 
-    def _open(self, content: bytes | None, providers: Sequence[str] | None, threads: int) -> tuple[Any, str]:
+    def _open(self, content: bytes | None, providers: Sequence[str] | None, threads: int) -> tuple[_OrtSession, str]:
         if content is None and not self._path.is_file():
             raise ModelError(f"model {self._path}: there is no such file")
         runtime = self._runtime
@@ -61,20 +73,19 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4  # errors come as exceptions
         source: str | bytes = str(self._path) if content is None else content
-        choice = choose_providers(runtime.get_available_providers(), providers)
-        for i, provider in enumerate(choice):
+
+        def start(provider: str) -> _OrtSession:
             chain = [(name, provider_options(name, threads)) for name in dict.fromkeys([provider, CPU])]
             try:
-                session = runtime.InferenceSession(source, options, providers=chain)
+                session: _OrtSession = runtime.InferenceSession(source, options, providers=chain)
             except self._errors as error:
-                if i + 1 == len(choice):
-                    raise ModelError(f"model {self._path}: it cannot be loaded: {_first_line(error)}") from error
-                logger.warning("%s did not start for %s: %s", provider, self._path.name, _first_line(error))
-                continue
-            if session.get_providers()[0] == provider:
-                return session, provider
-            logger.warning("%s did not start for %s", provider, self._path.name)
-        raise ModelError(f"model {self._path}: none of {', '.join(choice)} did start")
+                raise ModelError(f"model {self._path}: it cannot be loaded: {_first_line(error)}") from error
+            # ONNX Runtime goes on with the CPU where a provider's libraries are missing.
+            if session.get_providers()[0] != provider:
+                raise ModelError(f"model {self._path}: {provider} did not start")
+            return session
+
+        return first_that_starts(choose_providers(runtime.get_available_providers(), providers), start)
 
     def _read_signature(self) -> Signature:
         inputs, outputs = (
@@ -82,6 +93,20 @@ class Session:
             for values in (self._session.get_inputs(), self._session.get_outputs())
         )
         return Signature(inputs, outputs, dict(self._session.get_modelmeta().custom_metadata_map))
+
+
+def first_that_starts(providers: Sequence[str], start: Callable[[str], T]) -> tuple[T, str]:
+    """Return what the first provider gave that could start, and the provider; a failure before it is logged.
+
+    Raises:
+        ModelError: None could; the error of the last.
+    """
+    for provider in providers[:-1]:
+        try:
+            return start(provider), provider
+        except ModelError as error:
+            logger.warning("%s is passed over: %s", provider, error)
+    return start(providers[-1]), providers[-1]
 
 
 def _shape(sizes: Sequence[object]) -> Shape:

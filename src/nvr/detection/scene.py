@@ -26,6 +26,8 @@ _MOVING_RATE = 0.002
 _CLUTTER_RATE = 0.01
 _CLUTTER_SHARE = 0.6
 """A pixel that changes in more than this share of all pictures is a tree, water or a screen."""
+_RELEARN_SHIFT = 20
+"""Grey levels; a larger step changes contrasts too."""
 _RELEARN_SHARE = 0.6
 """More of the picture than this is a light switch or a moved camera, not an object."""
 
@@ -49,14 +51,15 @@ class Scene:
             change of the whole picture, which becomes the background at once.
         """
         difference = luma - self._background
-        # An exposure step lifts all pixels alike: it belongs to the background.
+        # A small exposure step lifts all pixels alike: it belongs to the background.
         shift = float(np.median(difference[::4, ::4]))
         if abs(shift) > 1:
             difference -= shift
             self._background += shift
         magnitude = np.abs(difference)
         foreground = magnitude > np.maximum(_LEAST_CONTRAST, _DEVIATIONS * self._deviation)
-        if np.count_nonzero(foreground) > _RELEARN_SHARE * foreground.size:
+        is_new = abs(shift) > _RELEARN_SHIFT or np.count_nonzero(foreground) > _RELEARN_SHARE * foreground.size
+        if is_new:
             self._relearn(luma)
             return np.zeros(luma.shape, np.uint8), np.zeros(luma.shape, np.uint8)
         self._magnitude = magnitude
@@ -82,7 +85,7 @@ class Scene:
         self._previous = luma
 
     def _note_changes(self, luma: Luma, shift: float) -> None:
-        changed = cv2.absdiff(luma, self._previous) > _FRAME_CONTRAST + min(abs(shift), 50)
+        changed = cv2.absdiff(luma, self._previous) > _FRAME_CONTRAST + abs(shift)
         self._recency -= self._recency > 0
         self._recency[changed] = _HOLD
         cv2.accumulateWeighted(changed.astype(np.uint8), self._clutter, _CLUTTER_RATE)

@@ -108,7 +108,7 @@ def split_annex_b(data: bytes) -> tuple[bytes, ...]:
     """Split at start codes. A NAL unit never ends with a zero byte, so such bytes are padding."""
     starts = [match.end() for match in _START_CODE.finditer(data)]
     ends = [start - 3 for start in starts[1:]] + [len(data)]
-    nals = (data[start:end].rstrip(b"\x00") for start, end in zip(starts, ends, strict=True))
+    nals = (data[start:end].rstrip(b"\x00") for start, end in zip(starts, ends, strict=False))
     return tuple(nal for nal in nals if nal)
 
 

@@ -71,6 +71,9 @@ def read_loop(path: Path) -> EncodedLoop:
         codec = _CODECS.get(stream.codec_context.name)
         if codec is None:
             raise UnsupportedError(f"{path}: codec {stream.codec_context.name} cannot be sent as it is")
+        # AVI stores no showing times: FFmpeg counts the packets, so that B-frames do not show in the times there.
+        if stream.codec_context.has_b_frames:
+            raise UnsupportedError(f"{path}: has B-frames")
         try:
             layout = read_codec_record(codec, stream.codec_context.extradata or b"")
             units, parameter_sets = _read_units(container, stream, codec, layout)
@@ -85,7 +88,6 @@ def _read_units(
     container: av.container.InputContainer, stream: VideoStream, codec: VideoCodec, layout: NalLayout
 ) -> tuple[list[AccessUnit], ParameterSets]:
     parameter_sets = layout.parameter_sets
-    has_reordering = bool(stream.codec_context.has_b_frames)
     tick_90k = _frame_ticks(stream)
     units: list[AccessUnit] = []
     first_90k: int | None = None
@@ -95,7 +97,7 @@ def _read_units(
         nals = layout.split(bytes(packet))
         if not parameter_sets.sps:
             parameter_sets = sort_parameter_sets(codec, nals)
-        pts_90k = _pts_90k(packet, has_reordering)
+        pts_90k = _pts_90k(packet)
         if pts_90k is None:
             pts_90k = (first_90k or 0) + round(len(units) * tick_90k)
         first_90k = pts_90k if first_90k is None else first_90k
@@ -103,11 +105,8 @@ def _read_units(
     return units, parameter_sets
 
 
-def _pts_90k(packet: "Packet[VideoStream]", has_reordering: bool) -> int | None:
-    # AVI knows no showing time: with B-frames it cannot be told, without them the decoding time is the showing time.
+def _pts_90k(packet: "Packet[VideoStream]") -> int | None:
     ticks = packet.pts if packet.pts is not None else packet.dts
-    if packet.pts is None and has_reordering:
-        raise UnsupportedError("B-frames without times to show them")
     if ticks is None or packet.time_base is None:
         return None
     return round(ticks * packet.time_base * RTP_CLOCK_HZ)
@@ -122,7 +121,7 @@ def _check_loop(
         raise UnsupportedError(f"{path}: no parameter sets")
     times = [unit.pts_90k for unit in units]
     if any(later <= earlier for earlier, later in pairwise(times)):
-        raise UnsupportedError(f"{path}: has B-frames or times that go back")
+        raise UnsupportedError(f"{path}: its times go back")
     duration_90k = times[-1] + max(1, round(_frame_ticks(stream)))
     key_times = [unit.pts_90k for unit in units if unit.is_keyframe] + [duration_90k]
     gop_s = max(later - earlier for earlier, later in pairwise(key_times)) / RTP_CLOCK_HZ

@@ -25,7 +25,7 @@ from nvr.processor.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-STOP_S = 1.5
+STOP_S = 1.2
 """All that `terminate` waits for, together."""
 
 FINISHED_POLL_S = 0.2

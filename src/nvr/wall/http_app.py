@@ -20,8 +20,6 @@ from nvr.wall.jpeg_hub import JpegHub
 from nvr.wall.page import state_json, tile_page, wall_page
 from nvr.wall.video_wall import VideoWall
 
-MAX_STREAMS = 64
-"""MJPEG streams at a time; one more is refused with 503."""
 MAX_PAGE_FPS = 15.0
 SEND_TIMEOUT_S = 10.0
 """A client that takes no byte for so long is dropped."""
@@ -65,9 +63,10 @@ def mjpeg_part(jpeg: bytes) -> bytes:
 class WallRoutes:
     """Answers requests about one wall; lives in one event loop."""
 
-    def __init__(self, wall: VideoWall, encoder: Executor) -> None:
+    def __init__(self, wall: VideoWall, encoder: Executor, *, max_streams: int) -> None:
         self._wall = wall
         self._encoder = encoder
+        self._max_streams = max_streams
         self._interval_s = 1 / min(wall.config.display_fps, MAX_PAGE_FPS)
         self._hubs: dict[int | None, JpegHub] = {}
 
@@ -112,8 +111,8 @@ class WallRoutes:
 
     async def _stream(self, request: Request) -> Response:
         hub = self.hub(self._camera_of(request))
-        if self.n_streams >= MAX_STREAMS:
-            return PlainTextResponse(f"{MAX_STREAMS} streams are being watched already\n", 503, headers=_HEADERS)
+        if self.n_streams >= self._max_streams:
+            return PlainTextResponse(f"{self._max_streams} streams are being watched already\n", 503, headers=_HEADERS)
         return MjpegResponse(hub.pictures())
 
     async def _snapshot(self, request: Request) -> Response:

@@ -30,11 +30,19 @@ GOODBYE_S = 0.3
 class WallServer:
     """The page of one wall. `start` binds the port, so that a taken one is told at once."""
 
-    def __init__(self, wall: VideoWall, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Prepare the server; port 0 takes any free one."""
+    def __init__(self, wall: VideoWall, *, host: str = "127.0.0.1", port: int = 0, max_streams: int = 64) -> None:
+        """Prepare the server.
+
+        Args:
+            wall: Started and stopped by its owner.
+            host: Address to listen on.
+            port: 0 takes any free one.
+            max_streams: MJPEG streams at a time; one more is refused with 503.
+        """
         self._wall = wall
         self._host = host
         self._port = port
+        self._max_streams = max_streams
         self._is_serving = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked: asyncio.Event | None = None
@@ -84,7 +92,7 @@ class WallServer:
     async def _serve(self, listener: socket.socket, encoder: ThreadPoolExecutor) -> None:
         self._loop, self._stop_asked = asyncio.get_running_loop(), asyncio.Event()
         self._is_serving.set()
-        routes = WallRoutes(self._wall, encoder)
+        routes = WallRoutes(self._wall, encoder, max_streams=self._max_streams)
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(routes, self._host),

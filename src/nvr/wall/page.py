@@ -35,6 +35,7 @@ class StateJson(TypedDict):
     broker_error: str | None
     n_events: int
     n_bad_messages: int
+    n_faults: int
     cameras: list[CameraJson]
 
 
@@ -47,6 +48,7 @@ def state_json(state: WallState) -> StateJson:
         broker_error=state.broker_error,
         n_events=state.n_events,
         n_bad_messages=state.n_bad_messages,
+        n_faults=state.n_faults,
         cameras=[_camera_json(camera) for camera in state.cameras],
     )
 

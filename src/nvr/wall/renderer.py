@@ -86,10 +86,11 @@ class DetectionRenderer:
             self._facts.chip(picture, facts, x, y, ink=TEXT, ground=BLACK, opacity=HEADER_OPACITY)
 
     def draw_footnote(self, picture: Picture, tile: Rect, text: str) -> None:
-        """Draw a discreet remark at the bottom left of a tile."""
+        """Draw a discreet remark at the bottom right of a tile."""
         fitted = self._facts.fitted(text, tile.width - 2 * self._margin_px - self._facts.chip_width_px(""))
+        x = tile.right - self._margin_px - self._facts.chip_width_px(fitted)
         y = tile.bottom - self._margin_px - self._facts.chip_height_px
-        self._facts.chip(picture, fitted, tile.x + self._margin_px, y, ink=MUTED, ground=BLACK, opacity=HEADER_OPACITY)
+        self._facts.chip(picture, fitted, x, y, ink=MUTED, ground=BLACK, opacity=HEADER_OPACITY)
 
     def _draw_box(self, canvas: Picture, box: Rect, colour: Colour) -> None:
         line_px = min(self._line_px, box.width, box.height)

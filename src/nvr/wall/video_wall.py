@@ -10,6 +10,7 @@ from nvr.bus import MqttConnection
 from nvr.config import VideoWallConfig
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import ConfigurationError
+from nvr.core.throttle import ThrottledLog
 from nvr.events import DetectionEvent
 from nvr.events.protocol import detections_prefix
 from nvr.media import CameraStream, IngestSettings
@@ -41,6 +42,8 @@ class WallState:
     n_events: int
     """Good detection events since the start."""
     n_bad_messages: int
+    n_faults: int
+    """How often composing or a watcher failed."""
     cameras: tuple[CameraView, ...]
 
 
@@ -90,6 +93,7 @@ class VideoWall:
             for source in self._sources
         }
         self._lock = threading.Lock()
+        self._faults = ThrottledLog(logger, logging.ERROR, clock=self._clock)
         self._work = threading.Event()
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -173,6 +177,7 @@ class VideoWall:
             broker_error=self._connection.last_error,
             n_events=self._listener.n_events,
             n_bad_messages=self._listener.n_bad,
+            n_faults=self._faults.total,
             cameras=self.look(),
         )
 
@@ -195,10 +200,18 @@ class VideoWall:
             self._work.clear()
             views = self._watched()
             for view in views:
-                view.refresh()
+                self._refresh(view)
             # an event wakes it early, but half a tick passes in any case, which bounds the work at twice the rate
             self._is_stopping.wait(max(0.0, started_s + tick_s / 2 - self._clock.monotonic()))
             self._work.wait(max(0.0, started_s + tick_s - self._clock.monotonic()) if views else None)
+
+    def _refresh(self, view: WallView) -> None:
+        try:
+            view.refresh()
+        except Exception as error:  # the supervisor of pictures and watchers: one that fails must not freeze the wall
+            if self._faults.total == 0:
+                logger.exception("composing or a watcher failed; the wall goes on")
+            self._faults.report(f"composing or a watcher failed: {error!r}")
 
 
 def _streams(config: VideoWallConfig, clock: Clock) -> list[CameraStream]:

@@ -29,6 +29,7 @@ class WallWindow:
         self._title = title
         self._view: WallView = wall.view()
         self._is_enlarged = False
+        self._windowed_size: tuple[int, int] | None = None
         self._watch: Watch | None = None
         self._lock = threading.Lock()
         self._fresh: Composition | None = None
@@ -78,9 +79,18 @@ class WallWindow:
         if key in {pygame.K_q, pygame.K_ESCAPE}:
             return False
         if key == pygame.K_f:
-            pygame.display.toggle_fullscreen()
-            self._redraw()
+            self._toggle_full_screen()
         return True
+
+    def _toggle_full_screen(self) -> None:
+        # pygame's own toggle only scales the old picture up, and without a window manager does nothing at all
+        if self._windowed_size is None:
+            self._windowed_size = pygame.display.get_window_size()
+            pygame.display.set_mode(pygame.display.get_desktop_sizes()[0], pygame.FULLSCREEN)
+        else:
+            pygame.display.set_mode(self._windowed_size, pygame.RESIZABLE)
+            self._windowed_size = None
+        self._redraw()
 
     def _click(self, position: tuple[int, int]) -> None:
         if self._is_enlarged:

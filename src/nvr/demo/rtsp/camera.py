@@ -53,7 +53,8 @@ class Camera:
         self._rng = rng
         self._on_frame = on_frame
         self._players: set[Player] = set()
-        self._started_s = clock.monotonic() + phase_s
+        self._made_s = clock.monotonic()
+        self._started_s = self._made_s + phase_s
         self._started_at = clock.now() + timedelta(seconds=phase_s)
         self._position = 0
         self._is_held = False
@@ -70,7 +71,7 @@ class Camera:
     def is_frozen(self) -> bool:
         """Whether it sends nothing now, by its faults or by `freeze`."""
         fault = self.faults.freeze
-        return self._is_held or (fault is not None and fault.is_active(self._clock.monotonic() - self._started_s))
+        return self._is_held or (fault is not None and fault.is_active(self._clock.monotonic() - self._made_s))
 
     def freeze(self) -> None:
         """Send nothing until `thaw`; connections stay open."""

@@ -143,12 +143,11 @@ class Connection:
         self._write(response, request.cseq)
         if response.status == 401:
             self._refusals += 1
-        if request.method == "PLAY" and response.status == 200 and self._state != "playing":
-            self._start_playing()
         is_backed_up = self._writer.transport.get_write_buffer_size() > 2 * MAX_BACKLOG_BYTES
         if is_backed_up:  # asks and asks and reads no answer
             self.abort()
-        return not is_backed_up and request.method != "TEARDOWN" and self._refusals < _MAX_REFUSALS
+        is_torn_down = request.method == "TEARDOWN" and response.status == 200
+        return not is_backed_up and not is_torn_down and self._refusals < _MAX_REFUSALS
 
     def _respond(self, request: Request, camera: Camera | None) -> Response:
         if request.cseq is None:
@@ -222,18 +221,16 @@ class Connection:
         return UdpSink(udp, connection, rtp_address, self._rtcp_address), transport.to_header(camera.ssrc, udp.numbers)
 
     def _play(self, request: Request, camera: Camera) -> Response:
-        if self._state == "init":
+        if self._state == "init" or self._player is None:
             return Response(455)
+        if self._state == "ready":  # the camera's task comes after this one: no packet overtakes the response
+            self._state = "playing"
+            self._player.require_keyframe()
+            camera.add(self._player)
         first = camera.first_frame_of_next_client()
         base = request.uri.rstrip("/").removesuffix(f"/{TRACK}")
         info = f"url={base}/{TRACK};seq={first.sequence & 0xFFFF};rtptime={first.rtp_timestamp & 0xFFFFFFFF}"
         return Response(200, {"Range": "npt=now-", "RTP-Info": info, "Session": self._session_header()})
-
-    def _start_playing(self) -> None:
-        if self._camera is not None and self._player is not None:
-            self._state = "playing"
-            self._player.require_keyframe()
-            self._camera.add(self._player)
 
     def _pause(self, _request: Request, camera: Camera) -> Response:
         if self._state == "init" or self._player is None:

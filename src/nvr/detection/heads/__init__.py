@@ -34,8 +34,13 @@ class Decoder(Protocol):
         ...
 
 
-def make_decoder(spec: ModelSpec, selection: Selection) -> Decoder:
+def make_decoder(spec: ModelSpec, selection: Selection, output_names: Sequence[str] = ()) -> Decoder:
     """Return the decoder of a model's head.
+
+    Args:
+        spec: The model.
+        selection: What to answer with.
+        output_names: The network's, in its order; they tell class logits of four columns from boxes.
 
     Raises:
         ModelError: The head answers with no boxes.
@@ -47,7 +52,7 @@ def make_decoder(spec: ModelSpec, selection: Selection) -> Decoder:
     if spec.head == "picodet":
         return PicoDetDecoder(size_px, n_classes, selection)
     if spec.head == "detr":
-        return DetrDecoder(size_px, n_classes, selection)
+        return DetrDecoder(size_px, n_classes, selection, output_names)
     if spec.head == "ultralytics":
         return UltralyticsDecoder(n_classes, selection)
     raise ModelError(f"head {spec.head}: it answers with no boxes, so it is no detector")

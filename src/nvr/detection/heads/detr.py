@@ -16,6 +16,8 @@ from nvr.core.errors import ModelError
 from nvr.detection.detections import Detections
 from nvr.detection.nms import Selection, select
 
+_BOXES_NAMES = frozenset({"pred_boxes", "dets", "boxes"})
+
 
 class DetrDecoder:
     """Three outputs: labels (n,), boxes (n, 4), scores (n,); or two: logits (n, classes) and boxes (n, 4).
@@ -24,7 +26,11 @@ class DetrDecoder:
     else each class has a sigmoid of its own.
     """
 
-    def __init__(self, size_px: tuple[int, int], n_classes: int, selection: Selection) -> None:
+    def __init__(
+        self, size_px: tuple[int, int], n_classes: int, selection: Selection, output_names: Sequence[str] = ()
+    ) -> None:
+        # Four columns may be boxes or the logits of three or four classes: known names decide, else the order.
+        self._has_boxes_first = bool(output_names) and output_names[0] in _BOXES_NAMES
         self._size = np.array([*size_px, *size_px], np.float32)
         self._n_classes = n_classes
         self._selection = selection
@@ -41,7 +47,8 @@ class DetrDecoder:
                 return self._select(boxes[0], scores[0], labels[0])
         if len(outputs) == 2 and all(output.ndim == 2 for output in outputs):
             columns = (self._n_classes, self._n_classes + 1)
-            for logits, boxes_rel in (outputs, outputs[::-1]):
+            orders = (outputs[::-1], outputs) if self._has_boxes_first else (outputs, outputs[::-1])
+            for logits, boxes_rel in orders:
                 if logits.shape[1] in columns and boxes_rel.shape[1] == 4:
                     return self._decode_raw(logits, boxes_rel)
         raise ModelError(

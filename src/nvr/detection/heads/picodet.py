@@ -24,7 +24,7 @@ class PicoDetDecoder:
 
     def __init__(self, size_px: tuple[int, int], n_classes: int, selection: Selection) -> None:
         grids = [cell_grid(size_px, (stride,))[0] for stride in STRIDES]
-        self._centres_px = [(grid + 0.5) * stride for grid, stride in zip(grids, STRIDES, strict=True)]
+        self._centres_px = [(grid + np.float32(0.5)) * stride for grid, stride in zip(grids, STRIDES, strict=True)]
         self._shapes = [(len(grid), n_classes) for grid in grids] + [(len(grid), 4 * BINS) for grid in grids]
         self._selection = selection
 
@@ -34,24 +34,27 @@ class PicoDetDecoder:
         if shapes != self._shapes:
             raise ModelError(f"head picodet: expected outputs {self._shapes}, got {shapes}")
         levels = len(STRIDES)
-        boxes, confidences, class_ids = [], [], []
+        parts = []
         for level in range(levels):
-            scores = outputs[level]
-            index = np.flatnonzero(scores.max(axis=1) >= self._selection.confidence_threshold)
-            if len(index) == 0:
-                continue
-            scores = scores[index].astype(np.float32, copy=False)
-            class_id = scores.argmax(axis=1)
-            boxes.append(self._boxes(outputs[levels + level][index], index, level))
-            confidences.append(scores[np.arange(len(index)), class_id])
-            class_ids.append(class_id.astype(np.int32))
-        if not boxes:
-            return Detections.empty()
-        return select(np.concatenate(boxes), np.concatenate(confidences), np.concatenate(class_ids), self._selection)
+            index = self._strong_cells(outputs[level])
+            centres_px, stride_px = self._centres_px[level][index], np.full(len(index), STRIDES[level], np.float32)
+            parts.append((outputs[level][index], outputs[levels + level][index], centres_px, stride_px))
+        scores, logits, centres_px, strides_px = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        class_id = scores.argmax(axis=1).astype(np.int32)
+        confidence = scores[np.arange(len(scores)), class_id].astype(np.float32, copy=False)
+        return select(_boxes(logits, centres_px, strides_px), confidence, class_id, self._selection)
 
-    def _boxes(self, logits: NDArray[Any], index: NDArray[np.intp], level: int) -> NDArray[np.float32]:
-        bins = logits.astype(np.float32, copy=False).reshape(-1, 4, BINS)
-        weights = np.exp(bins - bins.max(axis=2, keepdims=True))
-        distance = weights @ np.arange(BINS, dtype=np.float32) / weights.sum(axis=2) * np.float32(STRIDES[level])
-        centre = self._centres_px[level][index]
-        return np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], axis=1, dtype=np.float32)
+    def _strong_cells(self, scores: NDArray[Any]) -> NDArray[np.intp]:
+        # Comparing all and looking for the few is four times as fast as the maximum of each row.
+        strong = np.flatnonzero(scores.ravel() >= self._selection.confidence_threshold) // scores.shape[1]
+        cells: NDArray[np.intp] = strong[np.diff(strong, prepend=-1) > 0]
+        return cells
+
+
+def _boxes(
+    logits: NDArray[Any], centres_px: NDArray[np.float32], strides_px: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    bins = logits.astype(np.float32, copy=False).reshape(-1, 4, BINS)
+    weights = np.exp(bins - bins.max(axis=2, keepdims=True))
+    distance = weights @ np.arange(BINS, dtype=np.float32) / weights.sum(axis=2) * strides_px[:, None]
+    return np.concatenate([centres_px - distance[:, :2], centres_px + distance[:, 2:]], axis=1, dtype=np.float32)
