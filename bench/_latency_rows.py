@@ -118,14 +118,16 @@ def judge(sightings: Sequence[Sighting], n_unread: int, span: Span, n_cameras: i
         ],
         "timestamp_error": [abs(sighting.timestamp_s - sighting.captured_at_s) * 1e3 for sighting in sightings],
     }
-    p95_ms = _percentile(box_ms, 95)
-    rows = [
-        Row("latency.capture_to_box.p50", _percentile(box_ms, 50), "ms"),
-        Row("latency.capture_to_box.p95", p95_ms, "ms", f"< {MAX_P95_MS:g}", None, p95_ms < MAX_P95_MS),
-        Row("latency.capture_to_box.max", _percentile(box_ms, 100), "ms"),
-    ]
+    rows = []
+    if box_ms:
+        p95_ms = _percentile(box_ms, 95)
+        rows += [
+            Row("latency.capture_to_box.p50", _percentile(box_ms, 50), "ms"),
+            Row("latency.capture_to_box.p95", p95_ms, "ms", f"< {MAX_P95_MS:g}", None, p95_ms < MAX_P95_MS),
+            Row("latency.capture_to_box.max", _percentile(box_ms, 100), "ms"),
+        ]
     for name, values in parts.items():
-        rows += [Row(f"latency.{name}.p{share}", _percentile(values, share), "ms") for share in (50, 95)]
+        rows += [Row(f"latency.{name}.p{share}", _percentile(values, share), "ms") for share in (50, 95) if values]
     return rows + _condition_rows(sightings, n_unread, span, n_cameras, rate)
 
 
@@ -148,7 +150,7 @@ def _condition_rows(sightings: Sequence[Sighting], n_unread: int, span: Span, n_
 
 
 def _percentile(values: Sequence[float], share: int) -> float:
-    return round(float(np.percentile(values, share)), 1) if values else float("nan")
+    return round(float(np.percentile(values, share)), 1)
 
 
 def _percent(part: int, whole: int) -> float:

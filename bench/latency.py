@@ -20,7 +20,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench._latency_rows import Captures, Span, join, judge
-from bench._programs import Programs, accepts, choose_model, cpu_s, default_assets, end_on_sigterm
+from bench._programs import Programs, accepts, choose_model, cpu_s, default_assets, end_on_sigterm, take_priority
 from bench._rows import Row, exit_code, print_rows
 
 from nvr.bus.local_broker import LOOPBACK, LocalBroker, free_port
@@ -40,10 +40,11 @@ FOLDER = Path(__file__).parent
 class LatencyRun:
     """One run."""
 
-    def __init__(self, model: str, seconds: float, logs: Path | None) -> None:
+    def __init__(self, model: str, seconds: float, logs: Path | None, *, has_priority: bool) -> None:
         """Prepare; `logs` keeps what the programs write, None where nobody wants it."""
         self._model = model
         self._seconds = seconds
+        self._has_priority = has_priority
         self._clock = SystemClock()
         self._programs = Programs(self._clock, logs)
 
@@ -51,7 +52,10 @@ class LatencyRun:
         """Start everything, let it run, end it and return the figures."""
         with LocalBroker.start() as broker, self._programs as programs:
             processes = self._start(broker)
+            if self._has_priority:
+                take_priority()
             time.sleep(SETTLE_S)
+            psutil.cpu_percent()
             start_s, cpu_before = self._now_s(), {name: cpu_s(process) for name, process in processes.items()}
             _say(f"measuring {self._seconds:g} s with {broker.describe()}")
             while self._now_s() < start_s + self._seconds:
@@ -59,13 +63,15 @@ class LatencyRun:
                 time.sleep(0.5)
             span = Span(start_s, self._now_s())
             used_s = {name: cpu_s(process) - cpu_before[name] for name, process in processes.items()}
+            busy = psutil.cpu_percent()
             time.sleep(1)  # what was captured last shall reach the wall
             programs.stop()
             captures = Captures(_lines(programs.folder / "truth.jsonl"))
             sightings, n_unread = join(captures, _lines(self._analysed), _lines(self._shown), span)
         rows = judge(sightings, n_unread, span, N_CAMERAS, RATE)
         seconds = span.end_s - span.start_s
-        return rows + [Row(f"latency.cpu.{name}", round(cpu / seconds, 3), "s/s") for name, cpu in used_s.items()]
+        rows += [Row(f"latency.cpu.{name}", round(cpu / seconds, 3), "s/s") for name, cpu in used_s.items()]
+        return [*rows, Row("latency.cpu.machine_busy", busy, "%")]
 
     def _start(self, broker: LocalBroker) -> dict[str, psutil.Process]:
         programs, rtsp_port = self._programs, free_port()
@@ -120,6 +126,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the measurement [60]")
     parser.add_argument("--quick", action="store_true", help="15 s instead")
+    parser.add_argument("--priority", action="store_true", help="go before other work on this machine; needs root")
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     parser.add_argument("--logs", type=Path, help="keep what the programs write in this folder")
     parser.add_argument("--assets", type=Path, default=default_assets(), help="folder with models; without: motion")
@@ -128,7 +135,8 @@ def main() -> int:
     model, model_name = choose_model(options.assets)
     _say(f"{N_CAMERAS} cameras, {model_name}; pictures are drawn the first time, which takes a while")
     try:
-        rows = LatencyRun(model, 15.0 if options.quick else options.seconds, options.logs).run()
+        seconds = 15.0 if options.quick else options.seconds
+        rows = LatencyRun(model, seconds, options.logs, has_priority=options.priority).run()
     except NvrError as error:
         _say(str(error))
         return 1
