@@ -5,7 +5,7 @@ import pytest
 from nvr.assets.model_ref import resolve_model
 from nvr.assets.spec import ModelSpec
 from nvr.assets.store import AssetStore
-from nvr.core.errors import ModelError
+from nvr.core.errors import ModelError, OfflineError
 from tests.assets.entries import catalogue_of, entry_for
 from tests.assets.onnx_bytes import onnx_bytes
 from tests.assets.web import serve
@@ -33,6 +33,13 @@ def test_a_catalogue_name_is_fetched_and_comes_with_its_description(tmp_path: Pa
     assert (model.kind, model.model_id, model.spec) == ("onnx", "tiny", entry.spec)
     assert model.path is not None
     assert model.path.read_bytes() == DATA
+
+
+def test_a_missing_file_offline_is_told_apart_from_a_wrong_name(store: AssetStore) -> None:
+    with pytest.raises(OfflineError, match="yolox-nano is not here and NVR_OFFLINE is set"):
+        resolve_model("yolox-nano", store)
+    with pytest.raises(ModelError, match="expected a catalogue name"):
+        resolve_model("yolox-mini", store)
 
 
 def test_a_file_without_sidecar_is_to_be_recognised(own: Path, store: AssetStore) -> None:

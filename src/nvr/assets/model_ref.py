@@ -56,6 +56,7 @@ def resolve_model(
     Raises:
         ModelError: It means nothing, the file is no ONNX file, or its sidecar is wrong.
         DownloadError: A catalogue model could not be fetched.
+        OfflineError: A catalogue model is not here and the network is off.
     """
     known = catalogue or load_catalogue()
     if not text.strip() or len(text) > _MAX_TEXT or not text.isprintable():
