@@ -103,12 +103,21 @@ SMALL = 'head = "detr"\ninput_width_px = 640\ninput_height_px = 640\nclass_names
         (SMALL.replace("detr", "embedding"), "class_names: an embedding has no classes"),
         ("x = 1\n" * 60_000, "at most 262144 bytes"),
         ("\x00", "own.toml: "),
+        ("x = " + "[" * 100_000, "own.toml: its lists or tables are nested too deeply"),
+        ("x = " + "{a=" * 50_000, "own.toml: its lists or tables are nested too deeply"),
+        (SMALL + "scale = " + "9" * 5000, r"own.toml: .*digits"),
+        (SMALL + "scale = " + "9" * 400, "scale: expected a number, got '9999"),
+        (SMALL + "mean = [0, 0, " + "9" * 400 + "]", "mean: expected three numbers"),
+        (SMALL + "scale = 0x" + "f" * 5000, "scale: expected a number, got 'int too large to show'"),
+        (SMALL + "fill = 0x" + "f" * 5000, "fill: expected a whole number from 0 to 255, got 'int too"),
+        (SMALL + "mean." + "a." * 20_000 + "a = 1", "mean: expected three numbers, got 'dict too large to show'"),
     ],
 )
 def test_a_wrong_sidecar_is_refused_with_the_key(own: Path, store: AssetStore, sidecar: str, message: str) -> None:
     own.with_suffix(".toml").write_text(sidecar)
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(ModelError, match=message) as caught:
         resolve_model(str(own), store)
+    assert "\n" not in str(caught.value)
 
 
 def test_motion_needs_no_file(store: AssetStore) -> None:

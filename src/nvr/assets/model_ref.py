@@ -113,8 +113,10 @@ def read_sidecar(path: Path, class_lists: ClassLists) -> ModelSpec | None:
         raise ModelError(f"{path}: expected at most {_MAX_SIDECAR_BYTES} bytes")
     try:
         values = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, no UTF-8, or a number of more digits than Python reads
         raise ModelError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise ModelError(f"{path}: its lists or tables are nested too deeply") from error
     return parse_spec(Table(values, str(path)), class_lists)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from nvr.assets.spec import ColourOrder, Head, ModelSpec, Resize
-from nvr.assets.tables import Table
+from nvr.assets.tables import Table, shorten
 from nvr.core.errors import ModelError
 
 ClassLists = Mapping[str, tuple[str, ...]]
@@ -94,7 +94,9 @@ def _class_names(table: Table, head: Head, class_lists: ClassLists) -> tuple[str
     if isinstance(name, str):
         if name not in class_lists:
             known = ", ".join(class_lists)
-            raise ModelError(f"{table.where}: class_names: expected a list of texts or one of {known}, got {name!r}")
+            raise ModelError(
+                f"{table.where}: class_names: expected a list of texts or one of {known}, got {shorten(name)}"
+            )
         return class_lists[name]
     names = table.texts("class_names")
     if not names:
