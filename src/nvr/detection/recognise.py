@@ -4,6 +4,7 @@ Enough for the common exports. What cannot be seen (colour order and scale of an
 """
 
 import ast
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,17 +134,18 @@ def _ultralytics(signature: Signature) -> ModelSpec:
 def _literal(text: str) -> object:
     try:
         value: object = ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
     return value
 
 
 def _literal_names(text: str) -> tuple[str, ...]:
     value = _literal(text)
-    if isinstance(value, dict) and value and set(value) == set(range(len(value))):
-        return tuple(str(value[i]) for i in range(len(value)))
-    if isinstance(value, list) and value:
-        return tuple(str(name) for name in value)
+    if isinstance(value, dict) and set(value) == set(range(len(value))):
+        value = [value[i] for i in range(len(value))]
+    if isinstance(value, list) and value and all(isinstance(name, str | int) for name in value):
+        with contextlib.suppress(ValueError):  # thousands of digits
+            return tuple(str(name) for name in value)
     raise ModelError(f"metadata names: expected a dict or a list of class names, got {text[:80]}")
 
 
