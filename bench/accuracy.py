@@ -18,8 +18,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import _datasets
 from bench._average_precision import average_precision
+from bench._datasets import Sample, coco, mot17_mini, pets, tud_stadtmitte
 from bench._rows import Row, exit_code, print_rows
 
 from nvr.assets.catalogue import load_catalogue
@@ -32,12 +32,12 @@ from nvr.detection.nms import Selection
 from nvr.detection.preprocess import Preprocessor
 
 TOLERANCE = 0.01
-Samples = Callable[[Path], Iterator[_datasets.Sample]]
+Samples = Callable[[Path], Iterator[Sample]]
 DATASETS: dict[str, Samples] = {
-    "coco": _datasets.coco,
-    "pets": _datasets.pets,
-    "tud_stadtmitte": _datasets.tud_stadtmitte,
-    "mot17_mini": _datasets.mot17_mini,
+    "coco": coco,
+    "pets": pets,
+    "tud_stadtmitte": tud_stadtmitte,
+    "mot17_mini": mot17_mini,
 }
 
 
@@ -164,7 +164,7 @@ def measure_time(subject: Subject, images: list[Image], assets: Path) -> list[Ro
 def _pictures_720p(assets: Path, n: int) -> list[Image]:
     import cv2
 
-    samples = _datasets.mot17_mini(assets)
+    samples = mot17_mini(assets)
     pictures = [cv2.resize(next(samples).image, (1280, 720)) for _ in range(n)]
     return [picture.astype(np.uint8, copy=False) for picture in pictures]
 
@@ -178,8 +178,8 @@ def main() -> int:
     options = parser.parse_args()
     assets: Path = options.assets
     if not (assets / "models").is_dir():
-        print(f"accuracy: no models in {assets}; set NVR_ASSETS_DIR", file=sys.stderr)
-        return 0
+        print(f"accuracy: nothing was measured: no models in {assets}; set NVR_ASSETS_DIR", file=sys.stderr)
+        return 1
     rows: list[Row] = []
     pictures = _pictures_720p(assets, 20)
     for subject in SUBJECTS:

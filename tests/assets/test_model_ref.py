@@ -5,7 +5,7 @@ import pytest
 from nvr.assets.model_ref import resolve_model
 from nvr.assets.spec import ModelSpec
 from nvr.assets.store import AssetStore
-from nvr.core.errors import ModelError
+from nvr.core.errors import ModelError, OfflineError
 from tests.assets.entries import catalogue_of, entry_for
 from tests.assets.onnx_bytes import onnx_bytes
 from tests.assets.web import serve
@@ -33,6 +33,13 @@ def test_a_catalogue_name_is_fetched_and_comes_with_its_description(tmp_path: Pa
     assert (model.kind, model.model_id, model.spec) == ("onnx", "tiny", entry.spec)
     assert model.path is not None
     assert model.path.read_bytes() == DATA
+
+
+def test_a_missing_file_offline_is_told_apart_from_a_wrong_name(store: AssetStore) -> None:
+    with pytest.raises(OfflineError, match="yolox-nano is not here and NVR_OFFLINE is set"):
+        resolve_model("yolox-nano", store)
+    with pytest.raises(ModelError, match="expected a catalogue name"):
+        resolve_model("yolox-mini", store)
 
 
 def test_a_file_without_sidecar_is_to_be_recognised(own: Path, store: AssetStore) -> None:
@@ -96,12 +103,21 @@ SMALL = 'head = "detr"\ninput_width_px = 640\ninput_height_px = 640\nclass_names
         (SMALL.replace("detr", "embedding"), "class_names: an embedding has no classes"),
         ("x = 1\n" * 60_000, "at most 262144 bytes"),
         ("\x00", "own.toml: "),
+        ("x = " + "[" * 100_000, "own.toml: its lists or tables are nested too deeply"),
+        ("x = " + "{a=" * 50_000, "own.toml: its lists or tables are nested too deeply"),
+        (SMALL + "scale = " + "9" * 5000, r"own.toml: .*digits"),
+        (SMALL + "scale = " + "9" * 400, "scale: expected a number, got '9999"),
+        (SMALL + "mean = [0, 0, " + "9" * 400 + "]", "mean: expected three numbers"),
+        (SMALL + "scale = 0x" + "f" * 5000, "scale: expected a number, got 'int too large to show'"),
+        (SMALL + "fill = 0x" + "f" * 5000, "fill: expected a whole number from 0 to 255, got 'int too"),
+        (SMALL + "mean." + "a." * 20_000 + "a = 1", "mean: expected three numbers, got 'dict too large to show'"),
     ],
 )
 def test_a_wrong_sidecar_is_refused_with_the_key(own: Path, store: AssetStore, sidecar: str, message: str) -> None:
     own.with_suffix(".toml").write_text(sidecar)
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(ModelError, match=message) as caught:
         resolve_model(str(own), store)
+    assert "\n" not in str(caught.value)
 
 
 def test_motion_needs_no_file(store: AssetStore) -> None:

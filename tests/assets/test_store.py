@@ -14,7 +14,7 @@ from nvr.assets.catalogue import load_catalogue
 from nvr.assets.download import DownloadLimits, HttpDownloader
 from nvr.assets.store import AssetStore
 from nvr.core.backoff import Backoff
-from nvr.core.errors import ConfigurationError, DownloadError, ModelError
+from nvr.core.errors import ConfigurationError, DownloadError, ModelError, OfflineError
 from tests.assets.entries import entry_for
 from tests.assets.onnx_bytes import onnx_bytes
 from tests.assets.web import Site, serve
@@ -217,7 +217,7 @@ def test_what_is_no_model_is_never_trusted_on_first_use(site: Site, tmp_path: Pa
 
 
 def test_offline_says_in_one_sentence_what_to_do(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(OfflineError) as caught:
         make_store(tmp_path, is_offline=True).get(entry_for(site.url, DATA))
     sentence = str(caught.value)
     for part in ("tiny", "NVR_OFFLINE", site.url, str(tmp_path / "cache" / "models" / "tiny.onnx"), "NVR_ASSETS_DIR"):
@@ -243,7 +243,7 @@ def test_reads_its_settings_from_the_environment(tmp_path: Path, monkeypatch: py
     store = AssetStore.from_environment({"NVR_ASSETS_DIR": str(tmp_path / "mine"), "NVR_OFFLINE": "yes"})
     assert store.find(entry_for("https://example.org/x", DATA)) == mine
     assert store.cache_dir == tmp_path / "nvr"
-    with pytest.raises(ConfigurationError, match="NVR_OFFLINE is set"):
+    with pytest.raises(OfflineError, match="NVR_OFFLINE is set"):
         store.get(load_catalogue().find("yolox-s"))
 
 

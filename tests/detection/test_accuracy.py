@@ -1,11 +1,13 @@
 """The guard against wrong pre- and post-processing, in small; `bench/accuracy.py` is the whole of it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import _datasets
 from bench._average_precision import average_precision
+from bench._datasets import coco, mot17_mini
 
 from nvr.detection.detections import Detections
 from nvr.detection.load import load_detector
@@ -19,7 +21,7 @@ from nvr.detection.load import load_detector
 )
 def test_average_precision_on_coco_is_what_others_measured(assets_dir: Path, file: str, expected: float) -> None:
     detector = load_detector(file, assets_dir / "models" / f"{file}.onnx", None, confidence_threshold=0.01)
-    samples = list(_datasets.coco(assets_dir))
+    samples = list(coco(assets_dir))
     truths = [(sample.xyxy_px, sample.class_id) for sample in samples]
     answers = [detector.infer([sample.image])[0] for sample in samples]
     assert average_precision(truths, answers)[1] == pytest.approx(expected, abs=0.01)
@@ -29,7 +31,7 @@ def test_average_precision_on_coco_is_what_others_measured(assets_dir: Path, fil
 def test_a_network_at_another_size_finds_persons_as_others_measured(assets_dir: Path) -> None:
     path = assets_dir / "models" / "yolox_nano_416.onnx"
     detector = load_detector("nano", path, None, confidence_threshold=0.05, size_px=(416, 256), classes=["person"])
-    samples = list(_datasets.mot17_mini(assets_dir))
+    samples = list(mot17_mini(assets_dir))
     truths = [(sample.xyxy_px, sample.class_id) for sample in samples]
     answers = [detector.infer([sample.image])[0] for sample in samples]
     assert average_precision(truths, answers)[1] == pytest.approx(0.379, abs=0.01)
@@ -41,3 +43,12 @@ def test_average_precision_of_the_truth_is_1_and_of_nothing_0() -> None:
     perfect = Detections(boxes.astype(np.float32), np.array([0.9, 0.8], np.float32), np.array([0, 3], np.int32))
     assert average_precision(truth, [perfect]) == pytest.approx((1.0, 1.0))
     assert average_precision(truth, [Detections.empty()]) == (0.0, 0.0)
+
+
+def test_the_whole_guard_fails_where_it_has_nothing_to_measure(tmp_path: Path) -> None:
+    program = Path(__file__).parents[2] / "bench" / "accuracy.py"
+    command = [sys.executable, str(program), "--assets", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == f"accuracy: nothing was measured: no models in {tmp_path}; set NVR_ASSETS_DIR\n"

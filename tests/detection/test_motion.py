@@ -163,6 +163,17 @@ def test_parts_near_each_other_are_one_object_and_specks_are_none() -> None:
     assert len(find_objects(foreground, np.zeros_like(foreground))) == 0
 
 
+def test_snow_is_nothing_and_a_hundred_objects_are_the_most() -> None:
+    snow, crowd = np.zeros((180, 320), np.uint8), np.zeros((180, 320), np.uint8)
+    for top, left in itertools.product(range(20, 160, 18), range(20, 300, 18)):
+        snow[top : top + 5, left : left + 5] = 1
+        crowd[top : top + 9, left : left + 9] = 1
+    assert len(find_objects(snow, np.ones_like(snow))) == 0
+    found = find_objects(crowd, np.ones_like(crowd))
+    assert len(found) == 100
+    assert np.all(found.xyxy_px[:, 2:] - found.xyxy_px[:, :2] == 9)
+
+
 def boxes_of_video(path: Path, step: int, until: int) -> list[tuple[int, int, Detections]]:
     detector = MotionDetector()
     answers = []

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nvr.core.errors import ModelError
-from nvr.detection.coco import COCO_CATEGORIES, COCO_CLASSES
+from nvr.detection.coco import coco_categories, coco_classes
 from nvr.detection.recognise import recognise, recognise_file
 from nvr.detection.signature import Shape, Signature, Tensor
 from tests.detection.onnx_graphs import constant_outputs, yolox_like
@@ -32,7 +32,7 @@ def test_yolox_by_its_number_of_cells() -> None:
     spec = recognise(signature({"output": (1, 126, 85)}))
     assert (spec.head, spec.input_width_px, spec.input_height_px) == ("yolox", 96, 64)
     assert (spec.colour, spec.scale, spec.resize) == ("bgr", 1.0, "letterbox_top_left")
-    assert spec.class_names == COCO_CLASSES
+    assert spec.class_names == coco_classes()
 
 
 def test_classes_that_are_not_coco_get_numbers() -> None:
@@ -44,21 +44,21 @@ def test_picodet_by_its_eight_outputs() -> None:
     outputs = {f"{kind}{n}": (1, n, columns) for kind, columns in (("s", 80), ("b", 32)) for n in cells}
     spec = recognise(signature(outputs))
     assert (spec.head, spec.resize, spec.colour) == ("picodet", "stretch", "rgb")
-    assert spec.class_names == COCO_CLASSES
+    assert spec.class_names == coco_classes()
 
 
 def test_detr_with_post_processor_by_its_names() -> None:
     outputs: dict[str, Shape] = {"labels": (None, None), "boxes": (None, None, 4), "scores": (None, None)}
     spec = recognise(signature(outputs, {"images": (None, 3, 64, 96), "orig_target_sizes": (None, 2)}))
-    assert (spec.head, spec.nms_iou, spec.class_names) == ("detr", None, COCO_CLASSES)
+    assert (spec.head, spec.nms_iou, spec.class_names) == ("detr", 0.7, coco_classes())
 
 
 @pytest.mark.parametrize(
     ("outputs", "names", "has_mean"),
     [
-        ({"logits": (1, 300, 80), "pred_boxes": (1, 300, 4)}, COCO_CLASSES, False),
-        ({"dets": (1, 300, 4), "labels": (1, 300, 91)}, COCO_CATEGORIES, True),  # RF-DETR
-        ({"logits": (1, 100, 92), "pred_boxes": (1, 100, 4)}, COCO_CATEGORIES, False),  # with "no object"
+        ({"logits": (1, 300, 80), "pred_boxes": (1, 300, 4)}, coco_classes(), False),
+        ({"dets": (1, 300, 4), "labels": (1, 300, 91)}, coco_categories(), True),  # RF-DETR
+        ({"logits": (1, 100, 92), "pred_boxes": (1, 100, 4)}, coco_categories(), False),  # with "no object"
     ],
 )
 def test_raw_detr_by_its_names(outputs: dict[str, Shape], names: tuple[str, ...], *, has_mean: bool) -> None:
@@ -67,10 +67,10 @@ def test_raw_detr_by_its_names(outputs: dict[str, Shape], names: tuple[str, ...]
 
 
 def test_coco_category_ids_have_the_known_gaps() -> None:
-    assert (COCO_CATEGORIES[1], COCO_CATEGORIES[3], COCO_CATEGORIES[13], COCO_CATEGORIES[90]) == (
+    assert (coco_categories()[1], coco_categories()[3], coco_categories()[13], coco_categories()[90]) == (
         "person", "car", "stop sign", "toothbrush",
     )  # fmt: skip
-    assert len(COCO_CLASSES) == 80
+    assert len(coco_classes()) == 80
 
 
 @pytest.mark.parametrize(("shape", "nms_iou"), [((1, 6, 126), 0.7), ((1, 300, 6), None)])
@@ -96,6 +96,10 @@ def test_a_free_ultralytics_size_is_read_from_the_metadata() -> None:
         (signature({"o": (1, 6, 126)}, metadata={**V8, "task": "pose"}), "for the task pose, expected detect"),
         (signature({"o": (1, 6, 126)}, metadata={"names": "__import__('os')"}), "expected a dict or a list"),
         (signature({"o": (1, 6, 126)}, metadata={"names": "{"}), "expected a dict or a list"),
+        (signature({"o": (1, 6, 126)}, metadata={"names": "{}"}), "expected a dict or a list"),
+        (signature({"o": (1, 6, 126)}, metadata={"names": "{[]: 'a'}"}), "expected a dict or a list"),
+        (signature({"o": (1, 6, 126)}, metadata={"names": "[[['a']]]"}), "expected a dict or a list"),
+        (signature({"o": (1, 6, 126)}, metadata={"names": f"[0x{'f' * 5000}]"}), "expected a dict or a list"),
         (signature({"o": (1, 378, 7)}, metadata=V8), r"of 2 classes with outputs o \(1, 378, 7\)"),
         (signature({"o": (1, 6, None)}, {"i": (1, 3, None, None)}, {**V8, "imgsz": "[0, -1]"}), "imgsz is"),
         (signature({"logits": (1, 300, None), "pred_boxes": (1, 300, 4)}), "the number of its classes is free"),
@@ -132,7 +136,7 @@ def test_an_unknown_file_is_named_with_what_can_help(tmp_path: Path) -> None:
 )
 def test_real_files_are_recognised(assets_dir: Path, file: str, head: str, size_px: tuple[int, int]) -> None:
     spec = recognise_file(assets_dir / "models" / f"{file}.onnx")
-    assert (spec.head, (spec.input_width_px, spec.input_height_px), spec.class_names) == (head, size_px, COCO_CLASSES)
+    assert (spec.head, (spec.input_width_px, spec.input_height_px), spec.class_names) == (head, size_px, coco_classes())
 
 
 @pytest.mark.assets

@@ -16,6 +16,7 @@ from nvr.core.errors import (
     ConfigurationError,
     CredentialsError,
     FrameError,
+    InvalidInputError,
     ModelError,
     TransientError,
     UnsupportedError,
@@ -37,7 +38,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     monkeypatch.setenv("PYTHONPATH", str(folder.parent))
     detectors: list[RoboflowDetector] = []
 
-    def make_one(model_id: str = "bright", **options: float | str) -> RoboflowDetector:
+    def make_one(model_id: str = "bright", **options: float | str | Callable[[], bool]) -> RoboflowDetector:
         backoff = Backoff(initial_s=0.01, max_s=0.02)
         detector = RoboflowDetector(model_id, backoff=backoff, **options)  # type: ignore[arg-type] # each test names its own
         detectors.append(detector)
@@ -104,10 +105,16 @@ def test_an_empty_picture_and_an_empty_batch_give_nothing(make: Make) -> None:
 
 @pytest.mark.parametrize(
     "image",
-    [np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3))],
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3)),
+        "picture",
+    ],
 )
 def test_refuses_what_is_no_image(make: Make, image: Image) -> None:
-    with pytest.raises(FrameError, match=r"expected \(H, W, 3\) uint8"):
+    with pytest.raises(FrameError, match=r"expected .*\(H, W, 3\) uint8"):
         make().infer([image])
 
 
@@ -162,6 +169,41 @@ def test_a_restart_does_not_keep_the_caller_waiting(make: Make, monkeypatch: pyt
 def test_says_why_a_model_cannot_be_loaded(make: Make, model_id: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make(model_id, api_key="open", load_timeout_s=1.5 if model_id == "sleeps" else DEADLINE_S)
+
+
+def test_a_load_that_is_cancelled_ends_with_its_worker(make: Make, tmp_path: Path) -> None:
+    sleeping = tmp_path / "path" / "inference_models" / "sleeping"
+    with pytest.raises(TransientError, match="roboflow:sleeps: loading the model was cancelled"):
+        make("sleeps", is_cancelled=sleeping.exists)
+    workers = [path for path in Path("/proc").glob("[0-9]*/cmdline") if is_worker_of(path, os.getpid())]
+    assert workers == []
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("roboflow")]
+
+
+def is_worker_of(command_line: Path, parent_pid: int) -> bool:
+    try:
+        status = command_line.with_name("status").read_text()
+        return f"PPid:\t{parent_pid}\n" in status and b"roboflow_worker" in command_line.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_load_that_was_cancelled_before_starts_nothing() -> None:
+    with pytest.raises(TransientError, match="was cancelled"):
+        RoboflowDetector("yolov8n-640", python="/does/not/exist", is_cancelled=lambda: True)
+
+
+def test_a_load_that_nobody_cancels_goes_on_to_its_end(make: Make) -> None:
+    assert make(is_cancelled=lambda: False).class_names == ("dark", "bright")
+    with pytest.raises(TransientError, match=r"it did not load the model within 1\.5 s"):
+        make("sleeps", is_cancelled=lambda: False, load_timeout_s=1.5)
+
+
+def test_one_id_for_each_image(make: Make) -> None:
+    detector = make()
+    assert len(detector.infer([WHITE], [7])[0]) == 2
+    with pytest.raises(InvalidInputError, match="source_ids: expected 1, one per image, got 2"):
+        detector.infer([WHITE], [1, 2])
 
 
 def test_the_key_reaches_the_package(make: Make) -> None:

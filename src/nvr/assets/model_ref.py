@@ -56,6 +56,7 @@ def resolve_model(
     Raises:
         ModelError: It means nothing, the file is no ONNX file, or its sidecar is wrong.
         DownloadError: A catalogue model could not be fetched.
+        OfflineError: A catalogue model is not here and the network is off.
     """
     known = catalogue or load_catalogue()
     if not text.strip() or len(text) > _MAX_TEXT or not text.isprintable():
@@ -112,8 +113,10 @@ def read_sidecar(path: Path, class_lists: ClassLists) -> ModelSpec | None:
         raise ModelError(f"{path}: expected at most {_MAX_SIDECAR_BYTES} bytes")
     try:
         values = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, no UTF-8, or a number of more digits than Python reads
         raise ModelError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise ModelError(f"{path}: its lists or tables are nested too deeply") from error
     return parse_spec(Table(values, str(path)), class_lists)
 
 

@@ -20,7 +20,7 @@ from nvr.assets.files import locked, publish, sha256_of
 from nvr.assets.lock import FirstSeen, ModelsLock
 from nvr.assets.structure import structure_trouble
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import ConfigurationError, DownloadError, ModelError
+from nvr.core.errors import ConfigurationError, DownloadError, ModelError, OfflineError
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,8 @@ class AssetStore:
         Raises:
             ModelError: The file here has another checksum, or the first download was another file.
             DownloadError: It could not be fetched; nothing of it is left.
-            ConfigurationError: It is not here and the network is off, or a folder cannot be written.
+            OfflineError: It is not here and the network is off.
+            ConfigurationError: A folder cannot be read or written.
         """
         with _folder_errors(self._cache_dir):
             located = self.locate(entry)
@@ -135,7 +136,7 @@ class AssetStore:
                 else:
                     return located.path
             if self._is_offline:
-                raise ConfigurationError(
+                raise OfflineError(
                     f"{entry.name} is not here and NVR_OFFLINE is set: {self._by_hand(entry, entry.url)}"
                 )
             return self._fetch(entry, progress)

@@ -86,8 +86,20 @@ class Table:
         return self.values[key]
 
     def _wrong(self, key: str, expected: str, value: object, hint: str = "") -> ModelError:
-        return ModelError(f"{self.where}: {key}: expected {expected}, got {shorten(str(value))}{hint}")
+        return ModelError(f"{self.where}: {key}: expected {expected}, got {shorten(_as_text(value))}{hint}")
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
+
+
+def _as_text(value: object) -> str:
+    try:
+        return str(value)
+    except (ValueError, RecursionError):  # thousands of digits, which Python does not write, or of nested tables
+        return f"{type(value).__name__} too large to show"

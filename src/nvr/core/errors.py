@@ -7,6 +7,7 @@
     │   └── DownloadError     a file could not be fetched
     ├── ConfigurationError    a person must change a setting, a file or a password
     │   ├── CredentialsError  the other side refused user and password
+    │   ├── OfflineError      a file is not here, and the network must not be used
     │   └── ModelError        a model is unknown, unreadable or not what its name says
     ├── UnsupportedError      give up: this build or machine cannot do it (a missing extra, codec, program)
     ├── CancelledError        nothing: the caller itself asked for the end
@@ -44,6 +45,10 @@ class ConfigurationError(NvrError):
 
 class CredentialsError(ConfigurationError):
     """The other side refused the user name and password."""
+
+
+class OfflineError(ConfigurationError):
+    """A file is not on this machine, and the settings forbid to fetch it."""
 
 
 class ModelError(ConfigurationError):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import InvalidInputError
 from nvr.detection.detections import Detections, Image
+from nvr.detection.joining import Boxes, bounds, join_near
 from nvr.detection.preprocess import check_image
 from nvr.detection.scene import Luma, Mask, Scene
 
@@ -21,6 +22,10 @@ _LEAST_RECENT = 0.03
 """Share of an object's pixels that must have changed lately; else it has come to rest."""
 _GAP_PX = 6
 """Parts of one object may be so far apart in the small picture."""
+_MAX_OBJECTS = 100
+"""A bound for whatever follows the objects; more of them at once is weather."""
+_FEW = 8
+"""For more boxes the sums over the whole picture are cheaper than counting in each."""
 _MAX_SOURCES = 256
 _FORGET_AFTER_S = 60.0
 
@@ -38,7 +43,8 @@ class MotionDetector:
     to 0.7 for a walking person, less for what a box fits badly. The first picture of a camera, the first after a
     change of the whole picture, and the first after a pause of a minute teach the background and show nothing.
 
-    It costs 0.5 ms of CPU for a quiet 720p image, 1.0 to 1.3 with objects in it; a third of that is making it small.
+    It costs 0.5 ms of CPU for a quiet 720p image, 1.0 to 1.3 with objects in it, 2 with the most
+    specks that fit; a third of the usual is making it small.
     """
 
     def __init__(self, *, confidence_threshold: float = 0.2, clock: Clock | None = None) -> None:
@@ -123,24 +129,20 @@ def find_objects(foreground: Mask, recent: Mask) -> Detections:
     opened: Mask = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(np.uint8, copy=False)
     if not opened.any():
         return Detections.empty()
-    closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    closed: Mask = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)).astype(np.uint8, copy=False)
     # Outlines take 0.05 ms where labelled components take 0.35.
     outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    boxes = np.array([cv2.boundingRect(outline) for outline in outlines], np.int64)
-    boxes = boxes[boxes[:, 2] * boxes[:, 3] >= _LEAST_SHARE * foreground.size / 4]
-    boxes[:, 2:] += boxes[:, :2]
-    boxes = _merge(boxes)
-    kept, shares = [], []
-    for left, top, right, bottom in boxes:
-        n_closed = int(closed[top:bottom, left:right].sum())
-        different = opened[top:bottom, left:right]
-        n_recent = int((different & recent[top:bottom, left:right]).sum())
-        if n_closed >= _LEAST_SHARE * foreground.size and n_recent >= _LEAST_RECENT * different.sum():
-            kept.append((left, top, right, bottom))
-            shares.append(n_closed / ((right - left) * (bottom - top)))
-    order = np.argsort(-np.array(shares), kind="stable")
-    xyxy = np.array(kept, np.float32).reshape(-1, 4)
-    return Detections(xyxy[order], np.array(shares, np.float32)[order], np.zeros(len(kept), np.int32))
+    boxes = bounds(outlines)
+    boxes = boxes[_areas(boxes) >= _LEAST_SHARE * foreground.size / 4]
+    boxes = join_near(boxes, _GAP_PX, foreground.shape)
+    # What is too small even when all of it moves is dropped before anything is counted: in snow that is most.
+    boxes = boxes[_areas(boxes) >= _LEAST_SHARE * foreground.size]
+    n_closed = _count(closed, boxes)
+    is_moving = _count(opened & recent, boxes) >= _LEAST_RECENT * _count(opened, boxes)
+    is_object = is_moving & (n_closed >= _LEAST_SHARE * foreground.size)
+    boxes, shares = boxes[is_object], n_closed[is_object] / _areas(boxes[is_object])
+    order = np.argsort(-shares, kind="stable")[:_MAX_OBJECTS]
+    return Detections(boxes[order].astype(np.float32), shares[order].astype(np.float32), np.zeros(len(order), np.int32))
 
 
 def _boxes_mask(xyxy_px: NDArray[np.float32], shape: tuple[int, ...]) -> Mask:
@@ -150,25 +152,20 @@ def _boxes_mask(xyxy_px: NDArray[np.float32], shape: tuple[int, ...]) -> Mask:
     return mask
 
 
-def _merge(boxes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return (n, 4) boxes after joining those that overlap or nearly touch."""
-    left = list(boxes)
-    merged: list[NDArray[np.int64]] = []
-    while left:
-        box = left.pop()
-        near = [i for i, other in enumerate(left) if _touch(box, other)]
-        if not near:
-            merged.append(box)
-            continue
-        for i in reversed(near):
-            other = left.pop(i)
-            box = np.concatenate([np.minimum(box[:2], other[:2]), np.maximum(box[2:], other[2:])])
-        # The union may reach what neither did, merged ones included.
-        left.append(box)
-        left.extend(other for other in merged if _touch(box, other))
-        merged = [other for other in merged if not _touch(box, other)]
-    return np.array(merged, np.int64).reshape(-1, 4)
+def _areas(boxes: Boxes) -> NDArray[np.int64]:
+    area: NDArray[np.int64] = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return area
 
 
-def _touch(a: NDArray[np.int64], b: NDArray[np.int64]) -> bool:
-    return bool(np.all(a[:2] <= b[2:] + _GAP_PX) and np.all(b[:2] <= a[2:] + _GAP_PX))
+def _count(mask: Mask, boxes: Boxes) -> NDArray[np.int64]:
+    """Return how many pixels of a mask of 0 and 1 lie in each box."""
+    if len(boxes) <= _FEW:
+        return np.array(
+            [cv2.countNonZero(mask[top:bottom, left:right]) for left, top, right, bottom in boxes], np.int64
+        )
+    sums = cv2.integral(mask)
+    left, top, right, bottom = boxes.T
+    n: NDArray[np.int64] = (sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]).astype(
+        np.int64
+    )
+    return n

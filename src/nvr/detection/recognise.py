@@ -4,21 +4,17 @@ Enough for the common exports. What cannot be seen (colour order and scale of an
 """
 
 import ast
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from nvr.assets.spec import ModelSpec
+from nvr.assets.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, default_spec
 from nvr.core.errors import ModelError
-from nvr.detection.coco import COCO_CATEGORIES, COCO_CLASSES
+from nvr.detection.coco import coco_categories, coco_classes
 from nvr.detection.heads import picodet, yolox
 from nvr.detection.heads.grid import cell_grid
 from nvr.detection.runtime import Session
 from nvr.detection.signature import Shape, Signature, describe
-
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
-_NO_MEAN = (0.0, 0.0, 0.0)
-_UNIT_STD = (1.0, 1.0, 1.0)
 
 
 def recognise_file(path: Path, size_px: tuple[int, int] | None = None) -> ModelSpec:
@@ -55,22 +51,16 @@ def recognise(signature: Signature) -> ModelSpec:
     output_names = [tensor.name for tensor in signature.outputs]
     shapes = [tensor.shape for tensor in signature.outputs]
     if "orig_target_sizes" in input_names and sorted(output_names) == ["boxes", "labels", "scores"]:
-        return _detr(signature, COCO_CLASSES, has_imagenet_mean=False)
+        return _detr(signature, coco_classes(), has_imagenet_mean=False)
     for logits_name, boxes_name, has_imagenet_mean in (("logits", "pred_boxes", False), ("labels", "dets", True)):
         if sorted(output_names) == sorted([logits_name, boxes_name]):
             n_columns = shapes[output_names.index(logits_name)][-1]
             return _detr(signature, _class_names(n_columns), has_imagenet_mean=has_imagenet_mean)
     width_px, height_px = _size(signature)
     if len(shapes) == 1 and _is_yolox(shapes[0], (width_px, height_px)):
-        names = _class_names((shapes[0][2] or 0) - 5)
-        return ModelSpec(
-            "yolox", width_px, height_px, "letterbox_top_left", "bgr", 1.0, _NO_MEAN, _UNIT_STD, 0.45, names
-        )
+        return default_spec("yolox", width_px, height_px, _class_names((shapes[0][2] or 0) - 5))
     if _is_picodet(shapes, (width_px, height_px)):
-        names = _class_names(shapes[0][2])
-        return ModelSpec(
-            "picodet", width_px, height_px, "stretch", "rgb", 1 / 255, _IMAGENET_MEAN, _IMAGENET_STD, 0.6, names
-        )
+        return default_spec("picodet", width_px, height_px, _class_names(shapes[0][2]))
     raise ModelError(
         f"no known kind of detector: inputs {describe(signature.inputs)}; outputs {describe(signature.outputs)}"
     )
@@ -84,8 +74,8 @@ def _size(signature: Signature) -> tuple[int, int]:
 
 
 def _detr(signature: Signature, names: tuple[str, ...], *, has_imagenet_mean: bool) -> ModelSpec:
-    mean, std = (_IMAGENET_MEAN, _IMAGENET_STD) if has_imagenet_mean else (_NO_MEAN, _UNIT_STD)
-    return ModelSpec("detr", *_size(signature), "stretch", "rgb", 1 / 255, mean, std, None, names)
+    spec = default_spec("detr", *_size(signature), names)
+    return replace(spec, mean=IMAGENET_MEAN, std=IMAGENET_STD) if has_imagenet_mean else spec
 
 
 def _is_yolox(shape: Shape, size_px: tuple[int, int]) -> bool:
@@ -111,11 +101,12 @@ def _class_names(n: int | None) -> tuple[str, ...]:
     """Return the names of COCO where the number fits, else numbers."""
     if n is None:
         raise ModelError("the number of its classes is free")
-    if n == len(COCO_CLASSES):
-        return COCO_CLASSES
+    classes, categories = coco_classes(), coco_categories()
+    if n == len(classes):
+        return classes
     # Raw DETR answers with category ids, the first form also with a last column for "no object".
-    if n in (len(COCO_CATEGORIES), len(COCO_CATEGORIES) + 1):
-        return COCO_CATEGORIES
+    if n in (len(categories), len(categories) + 1):
+        return categories
     return tuple(f"class {i}" for i in range(n))
 
 
@@ -136,26 +127,25 @@ def _ultralytics(signature: Signature) -> ModelSpec:
     width_px, height_px = signature.size_px
     if width_px is None or height_px is None:
         height_px, width_px = _literal_size(metadata.get("imgsz", ""))
-    nms_iou = None if is_end_to_end else 0.7
-    return ModelSpec(
-        "ultralytics", width_px, height_px, "letterbox_centre", "rgb", 1 / 255, _NO_MEAN, _UNIT_STD, nms_iou, names
-    )
+    spec = default_spec("ultralytics", width_px, height_px, names)
+    return replace(spec, nms_iou=None) if is_end_to_end else spec
 
 
 def _literal(text: str) -> object:
     try:
         value: object = ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
     return value
 
 
 def _literal_names(text: str) -> tuple[str, ...]:
     value = _literal(text)
-    if isinstance(value, dict) and value and set(value) == set(range(len(value))):
-        return tuple(str(value[i]) for i in range(len(value)))
-    if isinstance(value, list) and value:
-        return tuple(str(name) for name in value)
+    if isinstance(value, dict) and set(value) == set(range(len(value))):
+        value = [value[i] for i in range(len(value))]
+    if isinstance(value, list) and value and all(isinstance(name, str | int) for name in value):
+        with contextlib.suppress(ValueError):  # thousands of digits
+            return tuple(str(name) for name in value)
     raise ModelError(f"metadata names: expected a dict or a list of class names, got {text[:80]}")
 
 

@@ -15,7 +15,7 @@ from nvr.core.errors import (
     ConfigurationError,
     CredentialsError,
     DownloadError,
-    FrameError,
+    InvalidInputError,
     ModelError,
     NvrError,
     TransientError,
@@ -24,11 +24,13 @@ from nvr.core.errors import (
 from nvr.core.masking import MASK, mask_credentials
 from nvr.detection import roboflow_worker
 from nvr.detection.detections import Detections, Image
+from nvr.detection.preprocess import check_image
 from nvr.detection.roboflow_process import Frame, WorkerProcess
 
 LOAD_TIMEOUT_S = 900.0
 """Importing takes 6 s on a fast machine; fetching the weights of a large model, minutes."""
 INFER_TIMEOUT_S = 60.0
+_CANCEL_POLL_S = 0.1
 _CLOSE_GRACE_S = 0.5
 """A processor has 2 s to stop in."""
 _COLUMNS = 6
@@ -62,6 +64,7 @@ class RoboflowDetector:
         infer_timeout_s: float = INFER_TIMEOUT_S,
         clock: Clock | None = None,
         backoff: Backoff | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
     ) -> None:
         """Start the worker and wait until the model is loaded.
 
@@ -74,13 +77,15 @@ class RoboflowDetector:
             infer_timeout_s: For one batch.
             clock: For the timeouts and the backoff.
             backoff: Between starts of the worker.
+            is_cancelled: Asked ten times a second, from this thread, while this first load goes on; once it says yes,
+                the worker is ended.
 
         Raises:
             ConfigurationError: `confidence_threshold` is out of range.
             UnsupportedError: The interpreter or the package is missing.
             CredentialsError: Roboflow refuses the key.
             ModelError: There is no such model, or it finds no objects.
-            TransientError: The worker ended or did not load the model in time.
+            TransientError: The worker ended, did not load the model in time, or the load was cancelled.
         """
         if not 0 <= confidence_threshold <= 1:
             raise ConfigurationError(f"confidence_threshold: expected 0..1, got {confidence_threshold}")
@@ -100,7 +105,7 @@ class RoboflowDetector:
         self._start_at_s = self._load_deadline_s = self._clock.monotonic()
         with self._lock:
             try:
-                self._is_ready = self._advance(self._load_timeout_s)
+                self._load(is_cancelled)
             finally:
                 if not self._is_ready:
                     self._drop_worker()
@@ -112,14 +117,19 @@ class RoboflowDetector:
         *,
         confidence_threshold: float = 0.3,
         environment: Mapping[str, str] | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
     ) -> Self:
-        """Make a detector with the interpreter of `NVR_ROBOFLOW_PYTHON` and the key of `ROBOFLOW_API_KEY`."""
+        """Make a detector with the interpreter of `NVR_ROBOFLOW_PYTHON` and the key of `ROBOFLOW_API_KEY`.
+
+        For the rest see the constructor.
+        """
         variables = os.environ if environment is None else environment
         return cls(
             model_id,
             api_key=variables.get("ROBOFLOW_API_KEY") or None,
             confidence_threshold=confidence_threshold,
             python=variables.get("NVR_ROBOFLOW_PYTHON") or None,
+            is_cancelled=is_cancelled,
         )
 
     @property
@@ -138,16 +148,20 @@ class RoboflowDetector:
         worker = self._worker
         return None if worker is None else worker.pid
 
-    def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:  # noqa: ARG002 - remembers nothing of a source
+    def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """Find objects in a batch of images of any sizes; one answer per image, in order.
 
+        The sources make no difference here.
+
         Raises:
+            InvalidInputError: There are not as many `source_ids` as images.
             FrameError: An image is empty or not (H, W, 3) uint8.
             TransientError: The worker died, hangs or is being started again; a later call may succeed.
         """
+        if source_ids is not None and len(source_ids) != len(images):
+            raise InvalidInputError(f"source_ids: expected {len(images)}, one per image, got {len(source_ids)}")
         for image in images:
-            if image.ndim != 3 or image.shape[2] != 3 or image.size == 0 or image.dtype != np.uint8:
-                raise FrameError(f"expected (H, W, 3) uint8, got {image.shape} {image.dtype}")
+            check_image(image)
         with self._lock:
             if self._is_closed:
                 raise UnsupportedError(f"roboflow:{self._model_id}: the detector is closed")
@@ -172,6 +186,14 @@ class RoboflowDetector:
             self._drop_worker(_CLOSE_GRACE_S if is_idle else 0.0)
         finally:
             self._lock.release()
+
+    def _load(self, is_cancelled: Callable[[], bool] | None) -> None:
+        """Wait for the first worker to be ready."""
+        wait_s = self._load_timeout_s if is_cancelled is None else _CANCEL_POLL_S
+        while not self._is_ready:
+            if is_cancelled is not None and is_cancelled():
+                raise self._fail("loading the model was cancelled")
+            self._is_ready = self._advance(wait_s)
 
     def _advance(self, wait_s: float) -> bool:
         """Start a worker if it is time, and tell whether it is ready, waiting `wait_s` at most."""
