@@ -26,7 +26,7 @@ _LEAST_BITRATE_BPS = 500_000
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """How to code a stream; what is not here is fixed: veryfast, no B-frames, no scene-cut key frames, 8 bit 4:2:0."""
+    """How to code a stream; fixed are: no look-ahead, no B-frames, no scene-cut key frames, 8 bit 4:2:0."""
 
     width_px: int
     height_px: int
@@ -99,7 +99,7 @@ def _add_stream(container: av.container.OutputContainer, settings: EncoderSettin
     gop = settings.gop_frames
     rate_kbps = f"{target // 1000}"
     private = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0:open-gop=0"
-    options = {"preset": "veryfast"}
+    options = {"preset": "veryfast", "tune": "zerolatency"}  # as cameras do: no look-ahead
     if settings.codec == "h264":
         options["x264-params"] = f"{private}:vbv-maxrate={rate_kbps}:vbv-bufsize={rate_kbps}"
     else:

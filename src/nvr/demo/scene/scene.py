@@ -14,10 +14,10 @@ from nvr.demo.scene.backdrop import BackdropKind, paint_backdrop
 from nvr.demo.scene.cast import SceneClass, choose_cast
 from nvr.demo.scene.shapes import Box, Image, draw_shadow, draw_shapes, enclosing_box
 
-SCENE_VERSION = 1
+SCENE_VERSION = 2
 """Part of the cache's key: to be raised whenever the same settings give another picture."""
 
-_NOISE_FIELDS = 8
+_NOISE_FIELDS = 4
 _LEAST_BOX_PX = 2.0
 
 
@@ -100,7 +100,7 @@ class Scene:
             draw_shadow(image, (ground[0], ground[1] - 1), half_width, max(1.5, half_width * 0.14))
             draw_shapes(image, shapes)
         if self._noise:
-            brighter, darker = self._noise[frame_number * 5 % len(self._noise)]
+            brighter, darker = self._noise[frame_number * 3 % len(self._noise)]
             cv2.add(image, brighter, image)
             cv2.subtract(image, darker, image)
         if self.settings.has_overlay:
