@@ -2,8 +2,9 @@
 
 import importlib.util
 import json
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -23,14 +24,17 @@ from nvr.core.errors import BrokerError, ConfigurationError, DownloadError, Tran
 from nvr.events.protocol import TopicKind, Topics
 from nvr.events.schema import DetectionEvent
 
-VIDEOS = ("one-by-one-person-detection", "car-detection")
-"""CC BY 4.0, Intel: a fixed camera each, one with people, one with cars."""
+PERSON_VIDEO = "one-by-one-person-detection"
+CAR_VIDEO = "car-detection"
 
 COCO_MODEL = "yolox-nano"
-SCENES = ["--size", "640x360", "--no-overlay"]
+CLASSES = {COCO_MODEL: ("--classes", "person,bicycle,car,motorcycle,bus,truck")}
+"""Of what the demo shows; the other classes of COCO are mistakes there."""
+SCENES = ("--size", "640x360", "--no-overlay", "--scene-length", "10")
 """Drawn, without the burnt-in frame code, which would count as motion."""
 
 RTSP_PORT = 8554
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - recognised, not chosen
 START_TIMEOUT_S = 60.0
 POLL_S = 0.2
 
@@ -56,12 +60,13 @@ class DemoConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
-    """What the cameras see and what looks at it."""
+class Show:
+    """Which cameras there are and what looks at each; cameras with a video of moving cars stand last."""
 
-    files: tuple[Path, ...]
-    """Empty for drawn scenes."""
+    person_file: Path | None
+    car_file: Path | None
     model: str
+    """For all cameras but that with `car_file`: from straight above, COCO models take cars for telephones."""
 
 
 class Demo:
@@ -88,47 +93,62 @@ class Demo:
         config = self._config
         started_s = self._clock.monotonic()
         with ExitStack() as stack:
-            pictures = self._choose_pictures()
+            show = self._choose_show()
             broker, tenant = self._find_broker(stack)
-            children = stack.enter_context(Children(is_verbose=config.is_verbose))
-            rtsp_port = self._port("127.0.0.1", RTSP_PORT, "cameras")
-            http_port = self._port(config.http_host, config.http_port, "wall page")
-            server = f"rtsp://127.0.0.1:{rtsp_port}"
             listener = self._listen(stack, broker, tenant)
-            children.start("simulator", *_simulator_arguments(config.n_cameras, rtsp_port, pictures.files))
-            common = (
-                *("--stream-server", server, "--n", str(config.n_cameras)),
+            children = stack.enter_context(Children(is_verbose=config.is_verbose))
+            http_port = self._port(config.http_host, config.http_port, "wall page")
+            filmed, drawn = self._start_cameras(children, show)
+            mqtt = (
                 *("--mqtt-host", broker.host, "--mqtt-port", str(broker.port)),
                 *(() if tenant is None else ("--tenant", tenant)),
             )
-            self._wait_for_port(children, rtsp_port)
-            children.start("processor", "processor", *common, "--model", pictures.model, "--instance-id", "demo")
+            looked_at, cars = [*filmed[:1], *drawn], filmed[1:]
+            look = ("--model", show.model, "--instance-id", "demo", *CLASSES.get(show.model, ()))
+            children.start("processor", "processor", *looked_at, *mqtt, *look)
+            if cars:
+                motion = ("--model", "motion", "--instance-id", "demo-cars", "--first-source-id", str(len(looked_at)))
+                children.start("processor-cars", "processor", *cars, *mqtt, *motion)
             page = ("--http", str(http_port), "--http-host", config.http_host, "--no-window")
-            children.start("wall", "wall", *common, *page)
-            url = f"http://{config.http_host}:{http_port}/"
+            children.start("wall", "wall", *looked_at, *cars, *mqtt, *page)
             self._wait(children, lambda: _cameras_shown(config.http_host, http_port) > 0, "the wall page")
-            self._tell(url, server, broker, tenant)
+            self._tell(http_port, [*looked_at, *cars], broker, tenant)
             self._wait(children, lambda: self._first_event is not None, "the first box")
-            self._say(f"First boxes {self._clock.monotonic() - started_s:.1f} s after the start. Ctrl-C ends the demo.")
+            if not self._is_stopping.is_set():
+                self._say(f"First boxes {self._clock.monotonic() - started_s:.1f} s after the start. Ctrl-C ends it.")
             while not self._is_stopping.wait(POLL_S):
                 children.check()
             listener.stop()
 
-    def _choose_pictures(self) -> Pictures:
+    def _start_cameras(self, children: Children, show: Show) -> tuple[list[str], list[str]]:
+        files = [file for file in (show.person_file, show.car_file) if file is not None][: self._config.n_cameras]
+        filmed = self._simulate(
+            children, "videos", len(files), [part for file in files for part in ("--file", str(file))]
+        )
+        drawn = self._simulate(children, "scenes", self._config.n_cameras - len(files), SCENES)
+        return filmed, drawn
+
+    def _simulate(self, children: Children, name: str, n_cameras: int, pictures: Sequence[str]) -> list[str]:
+        if n_cameras == 0:
+            return []
+        port = self._port("127.0.0.1", RTSP_PORT, f"cameras with {name}")
+        children.start(name, "simulate", "--n", str(n_cameras), "--port", str(port), *pictures)
+        self._wait(children, lambda: not is_free("127.0.0.1", port), f"cameras with {name}")
+        return list(stream_server_uris(f"rtsp://127.0.0.1:{port}", n_cameras))
+
+    def _choose_show(self) -> Show:
         model = self._config.model
         if model == "motion":
-            return Pictures((), "motion")
-        store = AssetStore.from_environment()
+            return Show(None, None, "motion")
         try:
-            pictures = _real_pictures(model or COCO_MODEL, store)
+            show = _real_show(model or COCO_MODEL, AssetStore.from_environment())
         except (DownloadError, UnsupportedError, ConfigurationError) as error:
             if model is not None:
                 raise
             self._say(f"Showing drawn scenes with motion boxes: {error}")
-            return Pictures((), "motion")
-        files = " and ".join(file.name for file in pictures.files)
-        self._say(f"Cameras play {files} (CC BY 4.0, Intel); {pictures.model} looks.")
-        return pictures
+            return Show(None, None, "motion")
+        self._say(f"Sample videos by Intel (CC BY 4.0) and drawn scenes; {show.model} looks, at the cars motion does.")
+        return show
 
     def _find_broker(self, stack: ExitStack) -> tuple[BrokerConfig, str | None]:
         config = self._config
@@ -164,9 +184,6 @@ class Demo:
             if event.detections:
                 self._first_event = event
 
-    def _wait_for_port(self, children: Children, port: int) -> None:
-        self._wait(children, lambda: not is_free("127.0.0.1", port), "the cameras")
-
     def _wait(self, children: Children, is_there: Callable[[], bool], what: str) -> None:
         deadline_s = self._clock.monotonic() + START_TIMEOUT_S
         while not is_there() and not self._is_stopping.wait(POLL_S):
@@ -174,25 +191,22 @@ class Demo:
             if self._clock.monotonic() > deadline_s:
                 raise TransientError(f"{what} did not appear within {START_TIMEOUT_S:.0f} s; see `nvr demo --verbose`")
 
-    def _tell(self, url: str, server: str, broker: BrokerConfig, tenant: str | None) -> None:
+    def _tell(self, http_port: int, uris: Sequence[str], broker: BrokerConfig, tenant: str | None) -> None:
+        host = socket.gethostname() if self._config.http_host in ANY_ADDRESS else self._config.http_host
         self._say("")
-        self._say(f"  Wall     {url}")
-        self._say(f"  Cameras  {stream_server_uris(server, 1)[0]} and so on")
+        self._say(f"  Wall     http://{host}:{http_port}/")
+        self._say(f"  Cameras  {uris[0]} and so on")
         self._say(f"  Events   mosquitto_sub -h {broker.host} -p {broker.port} -t '{Topics(tenant).root}/#'")
         self._say("")
 
 
-def _real_pictures(model: str, store: AssetStore) -> Pictures:
+def _real_show(model: str, store: AssetStore) -> Show:
     if importlib.util.find_spec("onnxruntime") is None:
         raise UnsupportedError("ONNX Runtime is not installed: pip install 'nvr-multiplexer[cpu]'")
     resolve_model(model, store)
     catalogue = load_catalogue()
-    return Pictures(tuple(store.get(catalogue.find(name, kind="video")) for name in VIDEOS), model)
-
-
-def _simulator_arguments(n_cameras: int, port: int, files: tuple[Path, ...]) -> list[str]:
-    pictures = [argument for file in files for argument in ("--file", str(file))] or SCENES
-    return ["simulate", "--n", str(n_cameras), "--port", str(port), *pictures]
+    person_file, car_file = (store.get(catalogue.find(name, kind="video")) for name in (PERSON_VIDEO, CAR_VIDEO))
+    return Show(person_file, car_file, model)
 
 
 def _accepts_anonymous(broker: BrokerConfig) -> bool:
