@@ -119,6 +119,22 @@ def test_stop_ends_although_the_address_swallows_everything() -> None:
         assert not connection.wait_connected(0.2)
         connection.stop(timeout_s=0.5)
         assert not connection.is_connected
+    wait_until(lambda: "paho" not in " ".join(t.name for t in threading.enumerate()), "paho's thread has ended")
+
+
+def test_a_handler_that_raises_costs_its_message_only(mosquitto: LocalBroker, caplog: pytest.LogCaptureFixture) -> None:
+    received = list[bytes]()
+
+    def handle(_topic: str, payload: bytes) -> None:
+        received.append(payload)
+        if len(received) == 1:
+            raise RuntimeError("not this one")
+
+    with connected(config_of(mosquitto)) as connection:
+        connection.subscribe("a", handle)
+        publish_until(connection, "a", lambda: len(received) > 2)
+        assert connection.is_connected
+    assert "the handler of a failed: RuntimeError('not this one')" in caplog.text
 
 
 def test_small_messages_are_not_held_back(mosquitto: LocalBroker) -> None:

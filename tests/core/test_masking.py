@@ -29,6 +29,10 @@ PLAIN = st.text(string.ascii_letters + string.digits, min_size=1)
         ("['rtsp://h/1','rtsp://u:p@b/2']", "['rtsp://***@b/2']"),
         ("http://[::1]:80/a?user=x&password=secret&n=1", "http://[::1]:80/a?user=x&password=***&n=1"),
         ("http://host/a?access_token=secret#top", "http://host/a?access_token=***#top"),
+        # as some recorders and cameras want it
+        ("rtsp://h/user=admin_password=tlJwpbo6_channel=1_stream=0", "rtsp://h/user=admin_password=***"),
+        ("http://h/v?loginuse=admin&loginpas=888888", "http://h/v?loginuse=admin&loginpas=***"),
+        ("http://h/v?usr=admin&psw=secret&key=1", "http://h/v?usr=admin&psw=***&key=***"),
         ("http://host/mail@example", "http://host/mail@example"),
         ("cannot open 'rtsp://u:p@a/1' nor rtsp://u:p@b/2", "cannot open 'rtsp://***@a/1' nor rtsp://***@b/2"),
         ("no uri, mail me@example.org", "no uri, mail me@example.org"),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from nvr.events.schema import MAX_INT64, BoundingBox, Detection, DetectionEvent
+from nvr.events.schema import MAX_INT64, MAX_SIDE_PX, BoundingBox, Detection, DetectionEvent
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 not_negative = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
@@ -33,8 +33,8 @@ detection_events = st.builds(
     detections=st.lists(detections, max_size=4).map(tuple),
     fps=st.none() | not_negative,
     latency_ms=st.none() | finite,
-    frame_width=st.none() | st.integers(1, MAX_INT64),
-    frame_height=st.none() | st.integers(1, MAX_INT64),
+    frame_width=st.none() | st.integers(1, MAX_SIDE_PX),
+    frame_height=st.none() | st.integers(1, MAX_SIDE_PX),
     pts=st.none() | int64,
     rtp_timestamp=st.none() | st.integers(0, 2**32 - 1),
     timestamp_source=st.none() | st.sampled_from(["rtcp", "arrival", "file"]),

@@ -140,6 +140,11 @@ def test_nothing_seen_is_nothing_sent(answer: Any, frame: Any) -> None:  # noqa:
             VideoFrame(0, NOW, 0),
             "confidence: Input should be less than or equal to 1, got 1.5",
         ),
+        (prediction(), VideoFrame(-1, NOW, -1), "source_id"),
+        (prediction(), VideoFrame(2**70, NOW, 0), "frame_id"),
+        (prediction(), {"frame_id": 1}, "not a frame of a pipeline"),
+        (prediction(), VideoFrame(1, None, 0), "not a frame of a pipeline"),  # type: ignore[arg-type] # that is the point
+        (["abc"], [VideoFrame(0, NOW, 0)], "expected a dictionary, got str"),
     ],
 )
 def test_a_malformed_prediction_is_reported_not_raised(
@@ -164,6 +169,27 @@ def test_a_broker_that_is_away_is_told_once_a_second(caplog: pytest.LogCaptureFi
         clock.advance(0.1)
     assert sink.failures == 30
     assert len(caplog.records) == 3
+    assert "the broker is not connected" in caplog.text
+
+
+def test_one_bad_frame_of_a_batch_costs_no_other() -> None:
+    client = RecordingClient()
+    sink_on(client)([prediction(), prediction()], [VideoFrame(1, NOW, -5), VideoFrame(2, NOW, 1)])
+    assert [event.source_id for event in client.events()] == [1]
+
+
+class RaisingClient(RecordingClient):
+    """As paho does on a payload beyond 256 MB or a client that was never connected."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, /) -> Receipt:
+        raise ValueError(f"Payload too large: {len(payload)} bytes for {topic} at QoS {qos}")
+
+
+def test_a_client_that_raises_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    sink = sink_on(RaisingClient())
+    sink(prediction(), VideoFrame(1, NOW, 0))
+    assert sink.failures == 1
+    assert "cannot be published: Payload too large" in caplog.text
 
 
 def test_qos_reaches_the_client() -> None:

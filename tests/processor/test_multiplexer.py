@@ -1,9 +1,10 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 
 from nvr.core.clock import SystemClock
-from nvr.detection.detections import Detector
+from nvr.detection.detections import Detections, Detector, Image
 from nvr.events.schema import DetectionEvent
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
@@ -88,6 +89,28 @@ def test_a_detector_that_raises_costs_its_batch_and_nothing_else(caplog: pytest.
     assert mux.join(10)
     assert mux.failures == 2
     assert "detector bright-spot failed on sources 0" in caplog.text
+
+
+class InsideOutDetector(BrightSpotDetector):
+    """Gives camera 0 a box whose right edge is left of its left edge."""
+
+    def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
+        bad = Detections(np.array([[9, 0, 1, 5]], np.float32), np.array([0.9], np.float32), np.array([0], np.int32))
+        return [bad if source == 0 else Detections.empty() for _, source in zip(images, source_ids or (), strict=True)]
+
+
+def test_bad_boxes_of_one_camera_cost_no_other_its_event(caplog: pytest.LogCaptureFixture) -> None:
+    frames, events = FreshestFrames(), list[DetectionEvent]()
+    frames.put(make_frame(source_id=0))
+    frames.put(make_frame(source_id=1))
+    mux = multiplexer(frames, InsideOutDetector(), lambda event, _: events.append(event))
+    mux.start()
+    mux.finish()
+    assert mux.join(30)
+    assert [event.source_id for event in events] == [1]
+    [record] = caplog.records
+    assert "camera 0: detector bright-spot: bad detection of 'spot': width: " in record.message
+    assert "\n" not in record.message
 
 
 def test_says_how_long_the_present_inference_takes() -> None:

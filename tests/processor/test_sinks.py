@@ -1,3 +1,5 @@
+import resource
+import signal
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +84,45 @@ def test_json_lines_are_appended_and_read_back(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_written_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=f"cannot write events to {tmp_path}"):
         JsonLinesSink(tmp_path, CLOCK)
+
+
+def test_half_a_line_does_not_spoil_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    sink = JsonLinesSink(path, CLOCK)
+    sink.publish(event(0))
+    size_bytes = path.stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:  # room for half an event: the kernel writes that much, then refuses
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes * 3 // 2, before[1]))
+        sink.publish(event(1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    sink.publish(event(2))
+    sink.close()
+    first, half, third = path.read_bytes().splitlines()
+    assert [DetectionEvent.from_json(line).frame_id for line in (first, third)] == [0, 2]
+    assert first.startswith(half[:20])
+    assert sink.failures == 1
+
+
+def test_what_a_hanging_sink_never_took_is_counted() -> None:
+    is_released = threading.Event()
+
+    def deliver(_item: int) -> None:
+        is_released.wait(60)
+
+    worker = SinkWorker("hung", deliver, queue_size=9, clock=CLOCK)
+    worker.start()
+    worker.put(0)
+    wait_until(lambda: not worker._queue, "the worker holds the first")
+    worker.put(1)
+    worker.put(2)
+    assert not worker.stop(0.05)
+    assert worker.dropped == 2
+    is_released.set()
+    assert worker.stop(30)
 
 
 def test_a_full_disk_costs_events_and_says_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """The processor on real RTSP: from our simulator, from GStreamer's server, over a real broker."""
 
+import gc
 import json
 import socket
 import subprocess
@@ -173,8 +174,9 @@ def test_terminate_returns_within_2_s_whatever_camera_and_detector_do(simulator:
     detector = HangingDetector()
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
-        mute.listen()
-        uris = (f"rtsp://127.0.0.1:{mute.getsockname()[1]}/1", "rtsp://127.0.0.1:1/dead", simulator.uri(0))
+        mute.listen(100)
+        silent = [f"rtsp://127.0.0.1:{mute.getsockname()[1]}/{i}" for i in range(40)]
+        uris = (*silent, "rtsp://127.0.0.1:1/dead", simulator.uri(0))
         config = config_for(*uris, open_timeout_s=60, read_timeout_s=60, mqtt_enabled=True, mqtt_port=1)
         processor = StreamProcessor(config, detector=detector)
         processor.start()
@@ -185,6 +187,39 @@ def test_terminate_returns_within_2_s_whatever_camera_and_detector_do(simulator:
         assert time.monotonic() - started_s < 2.0
         assert processor.join(0)
         detector.release.set()
+
+
+def test_terminated_while_it_loads_it_never_starts(simulator: Simulator) -> None:
+    threads = {thread.name for thread in threading.enumerate()}
+    processor = StreamProcessor(config_for(simulator.uri(0)), detector=BrightSpotDetector())
+    processor.terminate()
+    with pytest.raises(RuntimeError, match="started once"):
+        processor.start()
+    assert {thread.name for thread in threading.enumerate()} <= threads
+
+
+def test_a_callback_may_end_its_processor(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+    ended = threading.Event()
+
+    def end(_event: DetectionEvent, _frame: Frame) -> None:
+        processor.terminate()
+        ended.set()
+
+    processor = StreamProcessor(config_for(simulator.uri(0)), on_event=end)
+    processor.start()
+    assert ended.wait(DEADLINE_S)
+    assert processor.join(DEADLINE_S)
+    assert "failed" not in caplog.text
+
+
+def test_a_start_that_fails_leaves_nothing_open(tmp_path: Path) -> None:
+    config = config_for("rtsp://127.0.0.1:1/a", jsonl_path=tmp_path / "events.jsonl", mqtt_enabled=True)
+    detector = BrightSpotDetector()
+    config = config.model_copy(update={"mqtt_tls": True, "mqtt_ca_file": tmp_path / "none.pem"})
+    with pytest.raises(ConfigurationError, match=r"none\.pem"):
+        StreamProcessor(config, detector=detector).start()
+    gc.collect()  # an open file would be a ResourceWarning, and those are errors here
+    assert (tmp_path / "events.jsonl").read_bytes() == b""
 
 
 def test_two_processors_in_one_process_outside_the_main_thread(simulator: Simulator) -> None:
@@ -232,6 +267,13 @@ def test_confidence_and_classes_filter_what_is_published(simulator: Simulator, r
     wait_until(lambda: any(event.detections for event in events.events), "a bright spot: the burnt-in code")
     none.wait_for(0, 3)
     assert not any(event.detections for event in none.events)
+    # of motion, confidence is the share of the box that moves: never all of it
+    low, high = Events(), Events()
+    running(config_for(simulator.uri(0), confidence_threshold=0.1), low)
+    running(config_for(simulator.uri(0), confidence_threshold=1.0), high)
+    wait_until(lambda: any(event.detections for event in low.events), "something that moves")
+    high.wait_for(0, 3)
+    assert all(found.confidence == 1 for event in high.events for found in event.detections)
 
 
 def test_credentials_are_used_and_never_shown(caplog: pytest.LogCaptureFixture, running: Start) -> None:
@@ -261,6 +303,7 @@ def test_a_file_is_played_to_its_end_and_every_event_written(tmp_path: Path) -> 
     assert processor.join(DEADLINE_S)
     lines = [DetectionEvent.from_json(line) for line in events.read_bytes().splitlines()]
     assert lines[-1].frame_id == 19
+    assert processor.report().lost_events == 0
     assert {line.timestamp_source for line in lines} == {"file"}
     assert processor.report().cameras[0].state is StreamState.ENDED
 
@@ -305,6 +348,7 @@ def test_events_flow_again_after_the_broker_was_away(
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE_S)
     mosquitto.stop()
     wait_until(lambda: not processor.report().is_broker_connected, "the loss is noticed")
+    wait_until(lambda: processor.report().lost_events > 0, "lost events are counted")
     mosquitto.restart()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE_S)
 

@@ -1,5 +1,7 @@
 """The processes of a program made of several: start them, notice which one ends, end them all."""
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -61,11 +63,11 @@ class Child:
             self._process.stdin.close()
 
     def join(self, timeout_s: float) -> None:
-        """Wait until it has ended; kill its guard, and so itself, after `timeout_s`."""
+        """Wait until it has ended; after `timeout_s` kill it and its guard, which share a session."""
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 

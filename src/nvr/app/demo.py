@@ -1,5 +1,6 @@
 """The demo: simulated cameras, a broker, a processor and a wall page, each the real thing in its own process."""
 
+import contextlib
 import importlib.util
 import json
 import socket
@@ -20,7 +21,15 @@ from nvr.bus.local_broker import LocalBroker, find_broker
 from nvr.config.broker import BrokerConfig
 from nvr.config.streams import stream_server_uris
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import BrokerError, ConfigurationError, DownloadError, TransientError, UnsupportedError
+from nvr.core.errors import (
+    BrokerError,
+    CancelledError,
+    ConfigurationError,
+    DownloadError,
+    MessageError,
+    TransientError,
+    UnsupportedError,
+)
 from nvr.events.protocol import TopicKind, Topics
 from nvr.events.schema import DetectionEvent
 
@@ -95,7 +104,7 @@ class Demo:
         with ExitStack() as stack:
             show = self._choose_show()
             broker, tenant = self._find_broker(stack)
-            listener = self._listen(stack, broker, tenant)
+            self._listen(stack, broker, tenant)
             children = stack.enter_context(Children(is_verbose=config.is_verbose))
             http_port = self._port(config.http_host, config.http_port, "wall page")
             filmed, drawn = self._start_cameras(children, show)
@@ -113,12 +122,12 @@ class Demo:
             children.start("wall", "wall", *looked_at, *cars, *mqtt, *page)
             self._wait(children, lambda: _cameras_shown(config.http_host, http_port) > 0, "the wall page")
             self._tell(http_port, [*looked_at, *cars], broker, tenant)
-            self._wait(children, lambda: self._first_event is not None, "the first box")
-            if not self._is_stopping.is_set():
-                self._say(f"First boxes {self._clock.monotonic() - started_s:.1f} s after the start. Ctrl-C ends it.")
+            is_told = False
             while not self._is_stopping.wait(POLL_S):
                 children.check()
-            listener.stop()
+                if self._first_event is not None and not is_told:
+                    is_told = True
+                    self._say(f"First boxes {self._clock.monotonic() - started_s:.1f} s after the start.")
 
     def _start_cameras(self, children: Children, show: Show) -> tuple[list[str], list[str]]:
         files = [file for file in (show.person_file, show.car_file) if file is not None][: self._config.n_cameras]
@@ -171,22 +180,23 @@ class Demo:
             self._say(f"Port {preferred} is taken: the {what} will be on {port}.")
         return port
 
-    def _listen(self, stack: ExitStack, broker: BrokerConfig, tenant: str | None) -> MqttConnection:
+    def _listen(self, stack: ExitStack, broker: BrokerConfig, tenant: str | None) -> None:
         connection = MqttConnection(broker)
         connection.subscribe(Topics(tenant).filter(TopicKind.DETECTIONS), self._note_event)
         connection.start()
         stack.callback(connection.stop)
-        return connection
 
     def _note_event(self, _topic: str, payload: bytes) -> None:
         if self._first_event is None:
-            event = DetectionEvent.from_json(payload)
-            if event.detections:
-                self._first_event = event
+            with contextlib.suppress(MessageError):  # on a broker that others use too
+                event = DetectionEvent.from_json(payload)
+                self._first_event = event if event.detections else None
 
     def _wait(self, children: Children, is_there: Callable[[], bool], what: str) -> None:
         deadline_s = self._clock.monotonic() + START_TIMEOUT_S
-        while not is_there() and not self._is_stopping.wait(POLL_S):
+        while not is_there():
+            if self._is_stopping.wait(POLL_S):
+                raise CancelledError("the demo was stopped before it had started")
             children.check()
             if self._clock.monotonic() > deadline_s:
                 raise TransientError(f"{what} did not appear within {START_TIMEOUT_S:.0f} s; see `nvr demo --verbose`")
@@ -198,6 +208,7 @@ class Demo:
         self._say(f"  Cameras  {uris[0]} and so on")
         self._say(f"  Events   mosquitto_sub -h {broker.host} -p {broker.port} -t '{Topics(tenant).root}/#'")
         self._say("")
+        self._say("Ctrl-C ends the demo.")
 
 
 def _real_show(model: str, store: AssetStore) -> Show:

@@ -127,7 +127,7 @@ class MqttConnection:
         if qos == 0 and receipt.rc == MQTTErrorCode.MQTT_ERR_SUCCESS and not receipt.is_published():
             with self._lock:
                 self._pending_qos0.add(receipt.mid)
-            if receipt.is_published():  # it went out between the two lines above
+            if receipt.is_published() or not self.is_connected:  # it went out, or was lost, meanwhile
                 self._forget(receipt.mid)
         return receipt
 
@@ -146,7 +146,10 @@ class MqttConnection:
             except UnicodeDecodeError:
                 self._trouble.report(f"broker {self._address} delivered a topic that is not UTF-8")
                 return
-            handler(topic, bytes(message.payload))
+            try:
+                handler(topic, bytes(message.payload))
+            except Exception as error:  # noqa: BLE001 - the supervisor of handlers: paho's thread would end for good
+                self._trouble.report(f"the handler of {topic} failed: {error!r}")
 
         return dispatch
 

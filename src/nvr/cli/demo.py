@@ -1,5 +1,6 @@
 """`nvr demo`: everything at once, on this machine, with nothing to prepare."""
 
+import contextlib
 import threading
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from nvr.cli import options
 from nvr.cli.logs import setup_logging
+from nvr.core.errors import CancelledError
 
 
 def demo(
@@ -21,7 +23,7 @@ def demo(
     mqtt_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.", rich_help_panel="Broker")] = 1883,
     model: Annotated[str | None, typer.Option(help="As of `nvr processor`; motion shows drawn scenes.")] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0, help="End by itself after so many seconds; else Ctrl-C ends it.")
+        float | None, typer.Option(min=0, max=86_400, help="End by itself after so many seconds; else Ctrl-C ends it.")
     ] = None,
     verbose: options.Verbose = False,
 ) -> None:
@@ -48,5 +50,6 @@ def demo(
         timer = threading.Timer(seconds, running.request_stop)
         timer.daemon = True
         timer.start()
-    running.run()
+    with contextlib.suppress(CancelledError):
+        running.run()
     typer.echo("The demo has ended.")

@@ -99,7 +99,7 @@ def with_flags(settings: Settings, **flags: object) -> Settings:
     from nvr.core.validation import first_problem
 
     given = {name: value for name, value in flags.items() if value is not None}
-    present = {name: getattr(settings, name) for name in type(settings).model_fields}
+    present = {name: getattr(settings, name) for name in settings.model_fields_set}
     try:
         return type(settings).model_validate(present | given)
     except ValidationError as error:
@@ -107,10 +107,11 @@ def with_flags(settings: Settings, **flags: object) -> Settings:
 
 
 def on_stop_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` in a thread of its own at the first SIGINT or SIGTERM; a second one ends the process at once."""
+    """Call `stop` in a thread of its own at the first SIGINT or SIGTERM; the next one of either ends the process."""
 
-    def handle(signum: int, _frame: FrameType | None) -> None:
-        signal.signal(signum, signal.SIG_DFL)
+    def handle(_signum: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         threading.Thread(target=stop, name="stop-on-signal", daemon=True).start()
 
     signal.signal(signal.SIGINT, handle)

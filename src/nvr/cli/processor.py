@@ -1,5 +1,6 @@
 """`nvr processor`: watch cameras, publish what is seen."""
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +9,7 @@ import typer
 
 from nvr.cli import options
 from nvr.cli.logs import setup_logging
+from nvr.core.errors import CancelledError, StreamError
 
 if TYPE_CHECKING:
     from nvr.processor.stream_processor import ProcessorReport
@@ -98,10 +100,24 @@ def processor(
         settings = settings.model_copy(update={"max_fps": None})
     running = StreamProcessor(settings)
     options.on_stop_signals(running.terminate)
-    running.start()
+    with contextlib.suppress(CancelledError):
+        running.start()
     while not running.join(REPORT_EVERY_S):
         logger.info("%s", describe(running.report()))
-    logger.info("%s", describe(running.report()))
+    report = running.report()
+    logger.info("%s", describe(report))
+    raise_if_nothing_was_seen(report)
+
+
+def raise_if_nothing_was_seen(report: "ProcessorReport") -> None:
+    """Fail where every camera has ended by itself without a single picture."""
+    from nvr.media.stream import StreamState
+
+    if report.cameras and all(
+        camera.state is not StreamState.STOPPED and not camera.stream.frames for camera in report.cameras
+    ):
+        reasons = "; ".join(camera.stream.last_error or f"{camera.name} was empty" for camera in report.cameras[:3])
+        raise StreamError(f"no camera delivered a picture: {reasons}")
 
 
 def describe(report: "ProcessorReport") -> str:
@@ -110,4 +126,4 @@ def describe(report: "ProcessorReport") -> str:
         f"{camera.source_id}: {camera.state.value} {camera.stream.fps:.0f} fps" for camera in report.cameras
     )
     broker = "broker connected" if report.is_broker_connected else "no broker"
-    return f"{report.analysed_frames} frames analysed, {report.dropped_events} events dropped, {broker}; {cameras}"
+    return f"{report.analysed_frames} frames analysed, {report.lost_events} events lost, {broker}; {cameras}"

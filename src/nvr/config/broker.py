@@ -3,11 +3,23 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from nvr.core.errors import ConfigurationError
 from nvr.core.names import check_tenant
 
+
+def _check_host(host: str) -> str:
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise ValueError(f"not a host name: {error}") from None
+    if any(sign.isspace() for sign in host):
+        raise ValueError("a host name must not hold spaces")
+    return host
+
+
+HostName = Annotated[str, AfterValidator(_check_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -32,7 +44,7 @@ class MqttSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    mqtt_host: str = Field(default="localhost", min_length=1, description="Host name or address of the MQTT broker.")
+    mqtt_host: HostName = Field(default="localhost", min_length=1, description="Name or address of the MQTT broker.")
     mqtt_port: Port = Field(default=1883, description="Port of the broker; 8883 is usual with TLS.")
     mqtt_username: str | None = Field(default=None, description="User name at the broker; none for anonymous access.")
     mqtt_password: SecretStr | None = Field(default=None, description="Password at the broker; never shown or logged.")
@@ -62,6 +74,8 @@ class MqttSettings(BaseModel):
     def _check_tls_and_tenant(self) -> Self:
         if not self.mqtt_tls and (self.mqtt_ca_file or self.mqtt_cert_file or self.mqtt_tls_insecure):
             raise ValueError("mqtt_ca_file, mqtt_cert_file and mqtt_tls_insecure mean nothing without mqtt_tls: true")
+        if self.mqtt_password is not None and self.mqtt_username is None:
+            raise ValueError("mqtt_password means nothing without mqtt_username")
         if (self.mqtt_cert_file is None) != (self.mqtt_key_file is None):
             raise ValueError("mqtt_cert_file and mqtt_key_file go together, only one is given")
         if self.tenant is not None:

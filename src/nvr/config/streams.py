@@ -1,6 +1,7 @@
 """Which cameras, and how patient to be with them."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -12,7 +13,24 @@ def _check_uri(uri: str) -> str:
     stripped = uri.strip()
     if not stripped or any(ord(sign) < 32 for sign in stripped):
         raise ValueError("a stream URI must not be empty or hold control characters")
+    if "://" in stripped and not stripped.startswith("file://"):
+        if any(sign.isspace() for sign in stripped):
+            raise ValueError("a stream URI must not hold spaces: write %20")
+        _check_address(stripped)
     return stripped
+
+
+def _check_address(uri: str) -> None:
+    try:
+        parts = urlsplit(uri)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its text may quote a piece of the password
+        raise ValueError(
+            "a stream URI has the form scheme://user:password@host:port/path; "
+            "write / and # of a password as %2F and %23"
+        ) from None
+    if not has_host:
+        raise ValueError("a stream URI must name a host")
 
 
 StreamUri = Annotated[str, AfterValidator(_check_uri), Field(max_length=2048)]
@@ -27,7 +45,10 @@ class StreamSettings(BaseModel):
         default=(), description="One URI per camera: rtsp://, http:// or a file; the order gives the source ids."
     )
     first_source_id: int = Field(
-        default=0, ge=0, description="Source id of the first camera; lets several processors share the numbering."
+        default=0,
+        ge=0,
+        le=1_000_000_000,
+        description="Source id of the first camera; lets several processors share the numbering.",
     )
     rtsp_transport: RtspTransport = Field(
         default="tcp", description="tcp loses nothing and passes firewalls; udp for cameras that speak nothing else."

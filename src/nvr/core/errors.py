@@ -9,6 +9,7 @@
     │   ├── CredentialsError  the other side refused user and password
     │   └── ModelError        a model is unknown, unreadable or not what its name says
     ├── UnsupportedError      give up: this build or machine cannot do it (a missing extra, codec, program)
+    ├── CancelledError        nothing: the caller itself asked for the end
     └── InvalidInputError     refuse this one input and go on
         ├── FrameError        an image is not of the promised shape or type
         └── MessageError      a message breaks the event protocol
@@ -51,6 +52,10 @@ class ModelError(ConfigurationError):
 
 class UnsupportedError(NvrError):
     """This build or machine cannot do it: an extra, a codec or a program is missing."""
+
+
+class CancelledError(NvrError):
+    """The work was given up because its owner asked for the end."""
 
 
 class InvalidInputError(NvrError):

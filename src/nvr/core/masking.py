@@ -9,7 +9,9 @@ MASK = "***"
 
 _WORD = re.compile(r"\S+")
 _PARAMETER = re.compile(r"(?P<key>[?&;](?P<name>[\w.-]+)=)[^&;#\s'\"]*")
-_SECRET_NAME = re.compile(r"passw|pwd|pass|token|secret|api_?key|auth|signature", re.IGNORECASE)
+_IN_PATH = re.compile(r"(?P<key>[/_](?:password|passwd|pass|pwd|psw)=)[^/?&;#\s'\"]+", re.IGNORECASE)
+"""As in rtsp://host/user=admin_password=secret_channel=1, which some recorders want."""
+_SECRET_NAME = re.compile(r"pass|pwd|psw|pas$|token|secret|key$|auth|signature", re.IGNORECASE)
 
 
 def mask_credentials(text: str) -> str:
@@ -19,7 +21,7 @@ def mask_credentials(text: str) -> str:
     commas or quotes between them are hidden as one, up to the last that has credentials.
     """
     masked = _WORD.sub(_mask_userinfo, text) if "://" in text else text
-    return _PARAMETER.sub(_mask_parameter, masked)
+    return _IN_PATH.sub(rf"\g<key>{MASK}", _PARAMETER.sub(_mask_parameter, masked))
 
 
 def _mask_userinfo(word: re.Match[str]) -> str:

@@ -1,7 +1,7 @@
 """Say what pydantic found wrong in one line."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -9,6 +9,9 @@ from nvr.core.masking import MASK, mask_credentials
 
 _SECRET_FIELD = re.compile(r"passw|secret|token|key", re.IGNORECASE)
 
+_SPACE = re.compile(r"\s")
+
+_LIST_QUOTED_AT_MOST = 8
 _QUOTED_AT_MOST = 10_000
 """Signs of a text that are looked at; a payload may be megabytes of nonsense."""
 
@@ -17,18 +20,25 @@ def first_problem(error: ValidationError) -> str:
     """Return one line for the first problem of a validation: the field, what is wrong, the value given."""
     problems = error.errors(include_url=False, include_context=False)
     first = problems[0]
-    field = ".".join(str(part) for part in first["loc"]) or "payload"
+    field = ".".join(str(part) for part in first["loc"])
     rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     value = MASK if _SECRET_FIELD.search(field) else _shorten(first["input"])
-    return f"{field}: {first['msg'].removeprefix('Value error, ')}{'' if value is None else f', got {value}'}{rest}"
+    problem = f"{first['msg'].removeprefix('Value error, ')}{'' if value is None else f', got {value}'}{rest}"
+    return f"{field}: {problem}" if field else problem
 
 
 def _shorten(value: object, limit: int = 60) -> str | None:
     """Return a value as a person may see it; None for a whole section, which may hold a password."""
     if isinstance(value, Mapping):
         return None
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        # spelt out, a few lines of YAML with anchors can be gigabytes
+        is_short = len(value) <= _LIST_QUOTED_AT_MOST and all(isinstance(item, int | float) for item in value)
+        return repr(value) if is_short else f"a list of {len(value)}"
     if isinstance(value, str | bytes):
         value = value[:_QUOTED_AT_MOST]
+    if isinstance(value, str) and "://" in value:
+        value = _SPACE.sub("%20", value)  # a password with a space in it is still one
     # Masked before it is cut: without its "@" a password is not seen to be one.
     text = mask_credentials(repr(value))
     return text if len(text) <= limit else f"{text[:limit]}…"

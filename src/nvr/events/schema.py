@@ -8,7 +8,7 @@ neither a string nor a boolean. A caller in Python may hand over what converts w
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticSerializationError
 
 from nvr.core.errors import MessageError
@@ -41,11 +41,23 @@ def to_aware_utc(value: datetime) -> datetime:
         raise ValueError(f"{value.isoformat()} is outside the years 1 to 9999 of UTC") from error
 
 
-AwareUtc = Annotated[datetime, AfterValidator(to_aware_utc)]
+MAX_SIDE_PX = 65_535
+"""No video codec in use has larger pictures."""
+
+
+def _refuse_bare_number(value: object) -> object:
+    """Pydantic takes "1700000000" for seconds since 1970; elsewhere in this protocol a number is no text."""
+    if isinstance(value, str) and value.strip().lstrip("+-").replace(".", "", 1).isdigit():
+        raise ValueError("expected a time as in 2026-11-22T09:30:05Z")
+    return value
+
+
+AwareUtc = Annotated[datetime, BeforeValidator(_refuse_bare_number), AfterValidator(to_aware_utc)]
 Int64 = Annotated[int, Field(ge=-MAX_INT64 - 1, le=MAX_INT64)]
 SourceId = Annotated[int, Field(ge=0, le=MAX_INT64)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+FrameSide = Annotated[int, Field(gt=0, le=MAX_SIDE_PX)]
 Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -103,8 +115,8 @@ class DetectionEvent(_Message):
         default=None,
         description="From capture to the building of this event; negative if the camera's clock is ahead.",
     )
-    frame_width: Annotated[int, Field(gt=0)] | None = Field(default=None, description="Width of the source frame.")
-    frame_height: Annotated[int, Field(gt=0)] | None = Field(default=None, description="Height of the source frame.")
+    frame_width: FrameSide | None = Field(default=None, description="Width of the source frame.")
+    frame_height: FrameSide | None = Field(default=None, description="Height of the source frame.")
     pts: Int64 | None = Field(default=None, description="Presentation time of the frame, in units of the stream.")
     rtp_timestamp: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(
         default=None, description="RTP timestamp of the frame, where known."

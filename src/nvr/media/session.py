@@ -25,6 +25,12 @@ MAX_LAG_S = 0.5
 MAX_PACKETS_IN_DECODER = 64
 """Packets whose arrival is remembered until their picture comes out; no codec reorders over more."""
 
+MAX_FILE_GAP_S = 10.0
+"""A longer jump of a file's time stamps is a cut, which is not waited for."""
+
+MAX_FILE_LATE_S = 1.0
+"""A reader further behind a file's pace does not hurry to catch up, nor after a jump back."""
+
 MAX_BROKEN_IN_A_ROW = 250
 """Packets refused by the decoder one after the other until the connection is given up: 10 s at 25 fps."""
 
@@ -110,9 +116,10 @@ class Session:
             return True
         media_s = float(packet.dts * packet.time_base)
         now_s = self._clock.monotonic()
-        if self._pace_base_s is None:
-            self._pace_base_s = now_s - media_s
-        return not self._ended.wait(max(0.0, self._pace_base_s + media_s - now_s))
+        early_s = 0.0 if self._pace_base_s is None else self._pace_base_s + media_s - now_s
+        if self._pace_base_s is None or not -MAX_FILE_LATE_S <= early_s <= MAX_FILE_GAP_S:
+            self._pace_base_s, early_s = now_s - media_s, 0.0
+        return not self._ended.wait(max(0.0, early_s))
 
     def _decode(self, packet: "av.Packet[VideoStream]", now_s: float, waited_s: float) -> Iterator[Picture]:
         if self._is_to_be_skipped(packet, now_s, waited_s):

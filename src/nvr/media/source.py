@@ -1,16 +1,15 @@
 """Open a camera or file and turn the library's errors into ours."""
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import av
 from av.container import InputContainer
 
 from nvr.core.errors import ConfigurationError, CredentialsError, NvrError, StreamError, UnsupportedError
 from nvr.core.masking import mask_credentials
-
-_NETWORK_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "rtmp", "udp", "rtp", "srt", "tcp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +24,12 @@ class SourceOptions:
 
 def is_file(uri: str) -> bool:
     """Tell whether a URI names a file on this machine rather than something on the network."""
-    return urlsplit(uri).scheme.lower() not in _NETWORK_SCHEMES
+    return "://" not in uri or uri.lower().startswith("file://")
 
 
 def file_path(uri: str) -> Path:
     """Return the path that a `file:` URI or a plain path names."""
-    return Path(uri.removeprefix("file://")) if uri.startswith("file://") else Path(uri)
+    return Path(unquote(uri[len("file://") :])) if uri.lower().startswith("file://") else Path(uri)
 
 
 def open_source(uri: str, options: SourceOptions) -> InputContainer:
@@ -70,7 +69,11 @@ def translate_error(error: Exception, uri: str) -> NvrError:
     for library_types, our_type, sentence in _TRANSLATIONS:
         if isinstance(error, library_types):
             return our_type(f"{source} {sentence}")
-    return StreamError(f"{source} failed: {mask_credentials(str(error))}")
+    # the text of FFmpeg's errors repeats the URI as it is, with its credentials
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    if isinstance(error, OSError) and error.errno == errno.EIO:  # FFmpeg's answer to a name that does not resolve
+        return StreamError(f"{source} cannot be reached: is the host name right?")
+    return StreamError(f"{source} failed: {reason}")
 
 
 _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[NvrError], str], ...] = (

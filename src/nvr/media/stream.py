@@ -10,7 +10,7 @@ import av
 
 from nvr.core.backoff import Backoff
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import NvrError, StreamError, UnsupportedError
+from nvr.core.errors import ConfigurationError, CredentialsError, NvrError, StreamError, UnsupportedError
 from nvr.core.masking import mask_credentials
 from nvr.core.rate import RateMeter
 from nvr.core.throttle import ThrottledLog
@@ -168,8 +168,12 @@ class CameraStream:
         return not self._thread.is_alive()
 
     def reconnect(self) -> None:
-        """Give up the present connection and make a new one; a read that hangs ends by its timeout."""
-        self._session_ended.set()
+        """Give up the present connection and make a new one; a read that hangs ends by its timeout.
+
+        A file has no connection that could be at fault: it goes on.
+        """
+        if not is_file(self.uri):
+            self._session_ended.set()
 
     def is_finished(self) -> bool:
         """Tell whether the stream has ended for good: a file at its end, or stopped."""
@@ -183,17 +187,24 @@ class CameraStream:
                 break
             try:
                 self._play()
-            except UnsupportedError as error:
-                self._note_failure(error)
-                return
             except NvrError as error:
                 self._note_failure(error)
-                self._is_stopping.wait(self._backoff.next_s())
+                if not self._is_worth_retrying(error):
+                    return
+                self._is_stopping.wait(self._pause_s(error))
                 continue
             if is_file(self.uri) and not self._settings.loop_file:
                 self._phase = StreamState.ENDED
                 return
         self._phase = StreamState.STOPPED
+
+    def _is_worth_retrying(self, error: NvrError) -> bool:
+        is_for_a_person = isinstance(error, ConfigurationError) and is_file(self.uri)
+        return not isinstance(error, UnsupportedError) and not is_for_a_person
+
+    def _pause_s(self, error: NvrError) -> float:
+        # cameras lock an account out after some wrong passwords
+        return self._settings.reconnect_max_s if isinstance(error, CredentialsError) else self._backoff.next_s()
 
     def _note_failure(self, error: NvrError) -> None:
         self._failures += 1

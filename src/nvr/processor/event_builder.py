@@ -3,6 +3,10 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from pydantic import ValidationError
+
+from nvr.core.errors import MessageError
+from nvr.core.validation import first_problem
 from nvr.detection.detections import Detections
 from nvr.events.schema import BoundingBox, Detection, DetectionEvent
 from nvr.media.frame import Frame
@@ -15,6 +19,9 @@ def to_detections(found: Detections, class_names: Sequence[str], classes: Collec
         found: Boxes in source pixels.
         class_names: Names by class id; an id beyond them is named by its number.
         classes: Names to keep; empty keeps all.
+
+    Raises:
+        MessageError: A box is inside out or not finite, or a confidence is none.
     """
     detections = []
     for xyxy_px, confidence, class_id in zip(
@@ -23,15 +30,28 @@ def to_detections(found: Detections, class_names: Sequence[str], classes: Collec
         class_name = class_names[class_id] if 0 <= class_id < len(class_names) else str(class_id)
         if classes and class_name not in classes:
             continue
-        detections.append(
-            Detection(
+        try:
+            detection = Detection(
                 class_name=class_name,
-                confidence=min(confidence, 1.0),
-                bbox=BoundingBox.from_xyxy_px(*xyxy_px),
+                confidence=round(min(confidence, 1.0), 4),
+                bbox=_rounded_box(xyxy_px),
                 class_id=class_id,
             )
-        )
+        except ValidationError as error:
+            raise MessageError(f"bad detection of {class_name!r}: {first_problem(error)}") from error
+        detections.append(detection)
     return detections
+
+
+def _rounded_box(xyxy_px: Sequence[float]) -> BoundingBox:
+    # a hundredth of a pixel is finer than any detector and half as long on the wire as a float32 in full
+    left, top, right, bottom = xyxy_px
+    return BoundingBox(
+        x=round((left + right) / 2, 2),
+        y=round((top + bottom) / 2, 2),
+        width=round(right - left, 2),
+        height=round(bottom - top, 2),
+    )
 
 
 def build_event(
@@ -50,10 +70,10 @@ def build_event(
         frame_id=frame.frame_id,
         timestamp=frame.captured_at,
         model_id=model_id,
-        inference_time_ms=inference_time_ms,
+        inference_time_ms=round(inference_time_ms, 3),
         detections=tuple(detections),
-        fps=fps,
-        latency_ms=(now - frame.captured_at).total_seconds() * 1000,
+        fps=round(fps, 3),
+        latency_ms=round((now - frame.captured_at).total_seconds() * 1000, 3),
         frame_width=frame.width,
         frame_height=frame.height,
         pts=frame.pts,

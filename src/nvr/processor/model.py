@@ -1,11 +1,12 @@
 """The detector that a processor's settings ask for."""
 
 import logging
+from collections.abc import Callable
 
 from nvr.assets.model_ref import resolve_model
 from nvr.assets.store import AssetStore
 from nvr.config.processor import StreamProcessorConfig
-from nvr.core.errors import DownloadError, UnsupportedError
+from nvr.core.errors import CancelledError, DownloadError, UnsupportedError
 from nvr.detection.detections import Detector
 from nvr.detection.load import load_detector
 from nvr.detection.motion import MotionDetector
@@ -13,24 +14,38 @@ from nvr.detection.motion import MotionDetector
 logger = logging.getLogger(__name__)
 
 
-def load_configured_detector(config: StreamProcessorConfig) -> Detector:
+def load_configured_detector(config: StreamProcessorConfig, is_cancelled: Callable[[], bool]) -> Detector:
     """Load the model of the settings; where it cannot be had on this machine, the motion detector, with a warning.
 
+    Args:
+        config: Names the model.
+        is_cancelled: Asked while a download or a slow model is waited for.
+
     Raises:
+        CancelledError: `is_cancelled` said so.
         ModelError: There is no such model, or its file is not what it should be.
         ConfigurationError: It cannot be used with the other settings.
     """
     try:
         return _load(config)
     except (DownloadError, UnsupportedError) as error:
+        if is_cancelled():
+            raise CancelledError("loading was given up") from error
         logger.warning("falling back to motion detection, without a model: %s", error)
-        return MotionDetector()
+        return _motion(config)
+
+
+def _motion(config: StreamProcessorConfig) -> MotionDetector:
+    # the default is meant for networks; here confidence is how much of its box a moving thing fills
+    if "confidence_threshold" in config.model_fields_set:
+        return MotionDetector(confidence_threshold=config.confidence_threshold)
+    return MotionDetector()
 
 
 def _load(config: StreamProcessorConfig) -> Detector:
     model = resolve_model(config.model_id, AssetStore.from_environment())
     if model.kind == "motion":
-        return MotionDetector(confidence_threshold=config.confidence_threshold)
+        return _motion(config)
     if model.kind == "roboflow":
         from nvr.detection.roboflow import RoboflowDetector
 

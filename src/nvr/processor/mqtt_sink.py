@@ -5,15 +5,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from pydantic import ValidationError
+
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import ConfigurationError, MessageError
 from nvr.core.rate import RateMeter
 from nvr.core.throttle import ThrottledLog
+from nvr.core.validation import first_problem
 from nvr.events.protocol import DEFAULT_DETECTIONS_PREFIX, topic_for_source
 from nvr.events.schema import DetectionEvent, to_aware_utc
 from nvr.processor.predictions import Prediction, detections_of, frame_size_of, inference_time_ms_of
 
 logger = logging.getLogger(__name__)
+
+
+_REASONS = {4: "the broker is not connected", 15: "too much waits for the broker already"}
+"""Of paho's codes `MQTT_ERR_NO_CONN` and `MQTT_ERR_QUEUE_SIZE`; paho itself is not needed to use a sink."""
 
 
 class Receipt(Protocol):
@@ -103,9 +110,14 @@ class MQTTDetectionSink:
     def publish(self, event: DetectionEvent) -> None:
         """Hand one event to the client; a refusal is reported, not raised."""
         topic = topic_for_source(event.source_id, self._prefix)
-        receipt = self._client.publish(topic, event.to_json(), self._qos)
+        try:
+            receipt = self._client.publish(topic, event.to_json(), self._qos)
+        except (ValueError, OSError, MessageError) as error:
+            self._failures.report(f"an event for {topic} cannot be published: {error}")
+            return
         if receipt.rc != 0:
-            self._failures.report(f"broker did not take an event for {topic} (code {int(receipt.rc)})")
+            reason = _REASONS.get(int(receipt.rc), f"code {int(receipt.rc)}")
+            self._failures.report(f"an event for {topic} was not taken: {reason}")
 
     def close(self) -> None:
         """Nothing to let go of: the client belongs to the caller."""
@@ -134,11 +146,19 @@ class MQTTDetectionSink:
             if prediction is None or frame is None:
                 continue
             try:
-                self.publish(self._event_of(prediction, frame))
+                event = self._event_of(prediction, frame)
             except MessageError as error:
                 self._failures.report(str(error))
+            except ValidationError as error:
+                self._failures.report(f"not a detection event: {first_problem(error)}")
+            except (AttributeError, TypeError, ValueError, OverflowError) as error:
+                self._failures.report(f"not a frame of a pipeline: {error}")
+            else:
+                self.publish(event)
 
     def _event_of(self, prediction: Prediction, frame: PipelineFrame) -> DetectionEvent:
+        if not isinstance(prediction, Mapping):
+            raise MessageError(f"predictions: expected a dictionary, got {type(prediction).__name__}")
         source_id = frame.source_id or 0
         now_s = self._clock.monotonic()
         meter = self._rates.setdefault(source_id, RateMeter())

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Collection
 
 from nvr.core.clock import Clock
-from nvr.core.errors import FrameError
+from nvr.core.errors import FrameError, MessageError
 from nvr.core.rate import RateMeter
 from nvr.core.throttle import ThrottledLog
 from nvr.detection.detections import Detector, Image
@@ -103,7 +103,7 @@ class Multiplexer:
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread; False if it still works after `timeout_s`."""
-        if self._thread.ident is not None:
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -135,17 +135,21 @@ class Multiplexer:
         self._busy_since_s = None
         self._batches += 1
         for frame, detections in zip(readable, found, strict=True):
-            event = build_event(
-                frame,
-                to_detections(detections, self._detector.class_names, self._classes),
-                model_id=self._detector.model_id,
-                instance_id=self._instance_id,
-                inference_time_ms=inference_time_ms,
-                fps=self._rate_of(frame),
-                now=self._clock.now(),
-            )
             self._analysed += 1
-            self._emit(event, frame)
+            try:
+                event = build_event(
+                    frame,
+                    to_detections(detections, self._detector.class_names, self._classes),
+                    model_id=self._detector.model_id,
+                    instance_id=self._instance_id,
+                    inference_time_ms=inference_time_ms,
+                    fps=self._rate_of(frame),
+                    now=self._clock.now(),
+                )
+            except MessageError as error:
+                self._trouble.report(f"camera {frame.source_id}: detector {self._detector.model_id}: {error}")
+            else:
+                self._emit(event, frame)
 
     def _to_images(self, frames: list[Frame]) -> tuple[list[Frame], list[Image]]:
         readable: list[Frame] = []

@@ -11,13 +11,10 @@ from nvr.core.clock import Clock
 from nvr.core.errors import ConfigurationError
 from nvr.core.throttle import ThrottledLog
 from nvr.events.schema import DetectionEvent
-from nvr.media.frame import Frame
 
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
-
-EventCallback = Callable[[DetectionEvent, Frame], None]
 
 MAX_FRAMES_IN_CALLBACK_QUEUE = 8
 """A callback's queue holds pictures: 1.4 MB each at 720p."""
@@ -29,6 +26,11 @@ class EventSink(Protocol):
     @property
     def name(self) -> str:
         """For logs and counters."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """Events that were lost without an exception."""
         ...
 
     def publish(self, event: DetectionEvent) -> None:
@@ -61,13 +63,26 @@ class JsonLinesSink:
             self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise ConfigurationError(f"cannot write events to {path}: {error.strerror}") from error
+        self._has_half_a_line = False
+
+    @property
+    def failures(self) -> int:
+        """Events that could not be written."""
+        return self._trouble.total
 
     def publish(self, event: DetectionEvent) -> None:
         """Append one line; what cannot be written is reported and lost."""
+        line = event.to_json() + b"\n"
+        if self._has_half_a_line:
+            line = b"\n" + line
+        written = 0
         try:
-            self._file.write(event.to_json() + b"\n")
+            while written < len(line):
+                written += self._file.write(line[written:])
         except OSError as error:
             self._trouble.report(f"cannot write an event to {self._path}: {error.strerror}")
+        if written:
+            self._has_half_a_line = written < len(line)
 
     def close(self) -> None:
         """Close the file."""
@@ -145,9 +160,16 @@ class SinkWorker(Generic[Item]):
         with self._condition:
             self._is_closing = True
             self._condition.notify()
+        if self._thread is threading.current_thread():  # the sink itself asks for the end
+            return False
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        if not self._thread.is_alive():
+            return True
+        with self._condition:
+            self._dropped += len(self._queue)
+            self._queue.clear()
+        return False
 
     def _run(self) -> None:
         while (item := self._next()) is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nvr.bus.connection import MqttConnection
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import ConfigurationError
+from nvr.core.errors import CancelledError, ConfigurationError, NvrError
 from nvr.core.rate import RateGate
 from nvr.detection.detections import Detector
 from nvr.detection.motion import MotionDetector
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 STOP_S = 1.2
 """All that `terminate` waits for, together."""
+
+FINISH_S = 30.0
+"""How long the last frames and events of finished files may take."""
 
 FINISHED_POLL_S = 0.2
 
@@ -52,7 +55,8 @@ class ProcessorReport:
     analysed_frames: int
     batches: int
     detector_failures: int
-    dropped_events: int
+    lost_events: int
+    """Dropped because a sink was slow, or not taken by the broker, the disk or the callback."""
     is_broker_connected: bool
 
 
@@ -95,8 +99,11 @@ class StreamProcessor:
         self._connection: MqttConnection | None = None
         self._multiplexer: Multiplexer | None = None
         self._watchdog: Watchdog | None = None
+        self._sinks: list[EventSink] = []
+        self._is_started = False
+        self._is_stopping = threading.Event()
         self._is_terminated = threading.Event()
-        self._terminate_lock = threading.Lock()
+        self._lifecycle = threading.Lock()
 
     @property
     def config(self) -> StreamProcessorConfig:
@@ -108,14 +115,35 @@ class StreamProcessor:
 
         Raises:
             ConfigurationError: A setting names something that does not exist or does not fit.
+            CancelledError: `terminate` was called meanwhile.
             UnsupportedError: The model needs what is not installed.
             RuntimeError: It was started before.
         """
-        if self._multiplexer is not None or self._is_terminated.is_set():
-            raise RuntimeError("a processor is started once")
+        with self._lifecycle:
+            if self._is_started or self._is_stopping.is_set():
+                raise RuntimeError("a processor is started once")
+            self._is_started = True
+        detector = self._given_detector or load_configured_detector(self._config, self._is_stopping.is_set)
+        with self._lifecycle:
+            try:
+                if self._is_stopping.is_set():
+                    raise CancelledError("the processor was terminated while its model was loaded")
+                self._build(detector)
+            except NvrError:
+                self._close_unstarted(detector)
+                raise
+            self._start_threads()
+        logger.info(
+            "watching %d cameras with %s as instance %s",
+            len(self._streams),
+            detector.model_id,
+            self._config.instance_id,
+        )
+
+    def _build(self, detector: Detector) -> None:
         config = self._config
-        sinks = self._make_sinks()
-        self._detector = self._given_detector or load_configured_detector(config)
+        self._detector = detector
+        self._event_sinks = self._make_sinks()
         self._multiplexer = Multiplexer(
             self._frames,
             self._detector,
@@ -126,7 +154,6 @@ class StreamProcessor:
             # what moves has no class: a filter meant for a model that could not be had would hide all of it
             classes=() if isinstance(self._detector, MotionDetector) else config.classes,
         )
-        self._event_sinks = sinks
         if self._on_event is not None:
             self._callback_sink = self._make_callback_sink(self._on_event)
         self._streams = [
@@ -135,10 +162,13 @@ class StreamProcessor:
         ]
         if config.enable_watchdog:
             self._watchdog = Watchdog(self._streams, self._multiplexer, config.watchdog_timeout_s)
-        self._start_threads()
-        logger.info(
-            "processor %s watches %d cameras with %s", config.instance_id, len(self._streams), self._detector.model_id
-        )
+
+    def _close_unstarted(self, detector: Detector) -> None:
+        for sink in self._sinks:
+            sink.close()
+        if detector is not self._given_detector:
+            detector.close()
+        self._is_terminated.set()
 
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait until it is terminated, or all of its files have come to their end, which terminates it.
@@ -160,18 +190,23 @@ class StreamProcessor:
 
         A camera thread that hangs in a read is left behind and ends by its timeout.
         """
-        with self._terminate_lock:
+        self._is_stopping.set()
+        with self._lifecycle:
             if self._is_terminated.is_set():
                 return
             deadline_s = self._clock.monotonic() + STOP_S
-            self._stop_threads(lambda: max(0.05, deadline_s - self._clock.monotonic()))
+            self._stop_threads(lambda: max(0.0, deadline_s - self._clock.monotonic()))
             self._is_terminated.set()
-        logger.info("processor %s has stopped", self._config.instance_id)
+        logger.info("instance %s has stopped", self._config.instance_id)
 
     def _finish(self) -> None:
         if self._multiplexer is not None:
             self._multiplexer.finish()
-            self._multiplexer.join(self._config.watchdog_timeout_s)
+            self._multiplexer.join(FINISH_S)
+        for worker in self._event_sinks:
+            worker.stop(FINISH_S)
+        if self._callback_sink is not None:
+            self._callback_sink.stop(FINISH_S)
         self.terminate()
 
     def report(self) -> ProcessorReport:
@@ -195,24 +230,22 @@ class StreamProcessor:
             analysed_frames=0 if multiplexer is None else multiplexer.analysed,
             batches=0 if multiplexer is None else multiplexer.batches,
             detector_failures=0 if multiplexer is None else multiplexer.failures,
-            dropped_events=sum(worker.dropped for worker in workers),
+            lost_events=sum(worker.dropped + worker.failed for worker in workers)
+            + sum(sink.failures for sink in self._sinks),
             is_broker_connected=connection is not None and connection.is_connected,
         )
 
     def _make_sinks(self) -> list[SinkWorker[DetectionEvent]]:
         config = self._config
-        sinks: list[EventSink] = []
         if config.jsonl_path is not None:
-            sinks.append(JsonLinesSink(config.jsonl_path, self._clock))
+            self._sinks.append(JsonLinesSink(config.jsonl_path, self._clock))
         if config.mqtt_enabled:
             self._connection = MqttConnection(config.broker, clock=self._clock)
             prefix = detections_prefix(config.tenant, config.mqtt_topic_prefix)
-            sinks.append(
-                MQTTDetectionSink(self._connection, prefix, config.model_id, qos=config.mqtt_qos, clock=self._clock)
-            )
+            self._sinks.append(MQTTDetectionSink(self._connection, prefix, qos=config.mqtt_qos, clock=self._clock))
         return [
             SinkWorker(sink.name, sink.publish, queue_size=config.sink_queue_size, clock=self._clock, close=sink.close)
-            for sink in sinks
+            for sink in self._sinks
         ]
 
     def _make_callback_sink(self, on_event: EventHandler) -> SinkWorker[tuple[DetectionEvent, Frame]]:
