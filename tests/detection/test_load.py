@@ -96,7 +96,8 @@ def test_a_batch_of_mixed_sizes_answers_as_each_image_alone(tmp_path: Path) -> N
     rng = np.random.default_rng(2)
     images = [rng.integers(0, 256, (h, w, 3), np.uint8) for h, w in [(32, 64), (100, 50), (7, 300), (32, 64)]]
     together = load_detector("tiny", path, None, confidence_threshold=0.1, batching="always")
-    alone = load_detector("tiny", path, None, confidence_threshold=0.1)
+    alone = load_detector("tiny", path, None, confidence_threshold=0.1, providers=["cpu"])
+    assert (together.has_real_batches, alone.has_real_batches) == (True, False)
     n_found = 0
     for n in (4, 1, 3):
         answers = together.infer(images[:n], range(n))

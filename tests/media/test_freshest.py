@@ -23,6 +23,18 @@ def test_what_had_no_room_goes_first_next_time() -> None:
     assert [frame.source_id for frame in frames.take(2, 0)] == [2, 0]
 
 
+def test_a_camera_keeps_its_turn_when_a_newer_frame_replaces_its_waiting_one() -> None:
+    frames = FreshestFrames()
+    frames.put(make_frame(source_id=0, received_s=0))
+    frames.put(make_frame(source_id=1, received_s=1))
+    taken = []
+    for turn in range(2, 8):
+        taken += [frame.source_id for frame in frames.take(1, 0)]
+        frames.put(make_frame(source_id=0, received_s=10 * turn))
+        frames.put(make_frame(source_id=1, received_s=10 * turn + 1))
+    assert taken == [0, 1, 0, 1, 0, 1]
+
+
 def test_take_wakes_when_a_frame_comes_and_when_it_is_closed() -> None:
     frames = FreshestFrames()
     threading.Timer(0.05, frames.put, [make_frame()]).start()

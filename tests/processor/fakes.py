@@ -14,7 +14,8 @@ class BrightSpotDetector:
     model_id = "bright-spot"
     class_names = ("spot",)
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_real_batches: bool = True) -> None:
+        self.has_real_batches = has_real_batches
         self.batches: list[list[int]] = []
         self.closed = False
 

@@ -60,6 +60,18 @@ def test_a_batch_is_no_larger_than_allowed() -> None:
     assert mux.batches == 3
 
 
+def test_a_detector_without_real_batches_gets_one_frame_at_a_time() -> None:
+    frames, detector, events = FreshestFrames(), BrightSpotDetector(has_real_batches=False), list[DetectionEvent]()
+    for source_id in range(3):
+        frames.put(make_frame(source_id=source_id))
+    mux = multiplexer(frames, detector, lambda event, _: events.append(event))
+    mux.start()
+    wait_until(lambda: len(events) == 3, "three events")
+    mux.request_stop()
+    assert mux.join(10)
+    assert detector.batches == [[0], [1], [2]]
+
+
 def test_a_detector_that_raises_costs_its_batch_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     frames, detector, events = FreshestFrames(), FailingDetector(failures=2), list[DetectionEvent]()
     mux = multiplexer(frames, detector, lambda event, _: events.append(event))

@@ -244,6 +244,29 @@ def test_a_client_that_takes_nothing_does_not_hold_the_stop(served: Served) -> N
         wait_until(lambda: "wall-http" not in [t.name for t in threading.enumerate()], "the server's thread ends")
 
 
+def test_a_client_that_takes_nothing_is_dropped_without_a_word(
+    make_wall: MakeWall, caplog: pytest.LogCaptureFixture
+) -> None:
+    wall, sources = make_wall(1)
+    wall.start()
+    server = WallServer(wall, stall_timeout_s=1)
+    server.start()
+    ended = threading.Event()
+    changing = threading.Thread(target=keep_changing, args=(sources, ended), name="lively-camera")
+    changing.start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as stuck:
+            stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            stuck.sendall(b"GET /wall.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            wait_until(lambda: wall.view().is_watched, "the stream has begun")
+            wait_until(lambda: not wall.view().is_watched, "the stream has been ended")
+    finally:
+        ended.set()
+        changing.join(30)
+        server.stop()
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
+
+
 def test_a_taken_port_is_told_in_one_sentence(served: Served) -> None:
     with pytest.raises(ConfigurationError, match=rf"cannot listen on port {served[0].port} of 127.0.0.1 \(.*choose"):
         WallServer(served[1], port=served[0].port).start()

@@ -28,7 +28,8 @@ class StreamProcessorConfig(StreamSettings, MqttSettings):
         default=5.0, description="Most frames per second that are analysed of each camera; none: as many as possible."
     )
     max_batch: Annotated[int, Field(ge=1, le=256)] = Field(
-        default=16, description="Most frames in one inference; what is ready goes, nothing waits for a full batch."
+        default=16,
+        description="Most frames in one inference where that gains (GPU); what is ready goes, none waits for more.",
     )
     mqtt_enabled: bool = Field(default=True, description="Publish to the broker; false where another sink is enough.")
     mqtt_qos: Literal[0, 1, 2] = Field(

@@ -56,6 +56,11 @@ class Detector(Protocol):
         """Names by class id."""
         ...
 
+    @property
+    def has_real_batches(self) -> bool:
+        """Whether several images go through at once; else the last answer of a batch is as late as all together."""
+        ...
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """Find objects in a batch of images of any sizes; one answer per image, in order.
 

@@ -63,6 +63,11 @@ class MotionDetector:
         return ("motion",)
 
     @property
+    def has_real_batches(self) -> bool:
+        """It looks at one image after the other."""
+        return False
+
+    @property
     def n_sources(self) -> int:
         """How many cameras it holds a background of."""
         return len(self._known)

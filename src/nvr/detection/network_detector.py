@@ -42,6 +42,11 @@ class NetworkDetector:
         """Names by class id."""
         return self._class_names
 
+    @property
+    def has_real_batches(self) -> bool:
+        """Whether several images go through the network in one run: on a GPU, or where it was asked for."""
+        return self._network is not None and self._network.has_real_batches
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """See `Detector.infer`; the sources make no difference here."""
         if source_ids is not None and len(source_ids) != len(images):

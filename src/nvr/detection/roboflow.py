@@ -143,6 +143,11 @@ class RoboflowDetector:
         return self._class_names
 
     @property
+    def has_real_batches(self) -> bool:
+        """A batch goes to the worker in one message; what the model makes of it is not known here."""
+        return True
+
+    @property
     def worker_pid(self) -> int | None:
         """Process id of the worker, None while there is none."""
         worker = self._worker

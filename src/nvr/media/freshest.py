@@ -1,6 +1,7 @@
 """Hand over the freshest frame of each camera; older ones give way."""
 
 import threading
+from itertools import islice
 
 from nvr.media.frame import Frame
 
@@ -20,13 +21,14 @@ class FreshestFrames:
     def put(self, frame: Frame) -> None:
         """Offer a frame; never waits."""
         with self._condition:
-            if self._waiting.pop(frame.source_id, None) is not None:
+            if frame.source_id in self._waiting:
                 self._replaced[frame.source_id] = self._replaced.get(frame.source_id, 0) + 1
+            # a replaced frame leaves its place in the line to the newer one, else a busy camera would never be served
             self._waiting[frame.source_id] = frame
             self._condition.notify()
 
     def take(self, limit: int, timeout_s: float) -> list[Frame]:
-        """Return what is ready, at most `limit` frames, those received first in front.
+        """Return what is ready, at most `limit` frames, those of the cameras that wait longest in front.
 
         Waits only while nothing is ready; empty after `timeout_s` or when closed. A camera whose frame was left
         over for want of room goes before those that come later, so none starves.
@@ -34,7 +36,7 @@ class FreshestFrames:
         with self._condition:
             if not self._waiting and not self._is_closed:
                 self._condition.wait(timeout_s)
-            ready = sorted(self._waiting.values(), key=lambda frame: frame.received_s)[:limit]
+            ready = list(islice(self._waiting.values(), limit))
             for frame in ready:
                 del self._waiting[frame.source_id]
             return ready

@@ -49,7 +49,8 @@ class Multiplexer:
             emit: Takes each event with its frame, in this thread; must be quick and raise nothing.
             clock: For latencies.
             instance_id: Goes into each event.
-            max_batch: Most frames in one inference.
+            max_batch: Most frames in one inference, of a detector that has real batches; another gets one at a time,
+                so that the event of the first frame does not wait for the last.
             classes: Names to publish; empty for all.
         """
         self._frames = frames
@@ -57,7 +58,7 @@ class Multiplexer:
         self._emit = emit
         self._clock = clock
         self._instance_id = instance_id
-        self._max_batch = max_batch
+        self._max_batch = max_batch if detector.has_real_batches else 1
         self._classes = frozenset(classes)
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"multiplexer-{instance_id}", daemon=True)

@@ -1,6 +1,5 @@
 """The routes of the wall's page."""
 
-import asyncio
 import ipaddress
 from collections.abc import AsyncGenerator
 from concurrent.futures import Executor
@@ -21,8 +20,6 @@ from nvr.wall.page import state_json, tile_page, wall_page
 from nvr.wall.video_wall import VideoWall
 
 MAX_PAGE_FPS = 15.0
-SEND_TIMEOUT_S = 10.0
-"""A client that takes no byte for so long is dropped."""
 BOUNDARY = "nvr-frame"
 _STATIC = {"wall.css": "text/css; charset=utf-8", "wall.js": "text/javascript; charset=utf-8"}
 _HEADERS = {
@@ -35,7 +32,7 @@ _HEADERS = {
 
 
 class MjpegResponse(StreamingResponse):
-    """JPEGs as multipart/x-mixed-replace; ends when the client takes nothing for `SEND_TIMEOUT_S`."""
+    """JPEGs as multipart/x-mixed-replace; each is sent when the client has taken those before it."""
 
     def __init__(self, jpegs: AsyncGenerator[bytes, None]) -> None:
         super().__init__(jpegs, headers=_HEADERS, media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
@@ -43,14 +40,10 @@ class MjpegResponse(StreamingResponse):
 
     async def stream_response(self, send: Send) -> None:
         """Send the parts one by one and let go of the stream however that ends."""
-        try:
-            async with aclosing(self._jpegs) as jpegs:
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                async for jpeg in jpegs:
-                    async with asyncio.timeout(SEND_TIMEOUT_S):
-                        await send({"type": "http.response.body", "body": mjpeg_part(jpeg), "more_body": True})
-        except TimeoutError as error:
-            raise OSError("the client takes no data") from error
+        async with aclosing(self._jpegs) as jpegs:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for jpeg in jpegs:
+                await send({"type": "http.response.body", "body": mjpeg_part(jpeg), "more_body": True})
         await send({"type": "http.response.body", "body": b"--%b--\r\n" % BOUNDARY.encode(), "more_body": False})
 
 

@@ -23,6 +23,11 @@ logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 1.5
 MAX_CONNECTIONS = 256
+STALL_TIMEOUT_S = 10.0
+"""A client that takes no byte for so long is dropped."""
+SEND_BUFFER_BYTES = 131_072
+"""What a client may leave untaken, twice that on Linux. It would let megabytes pile up: half a minute of old pictures
+for a slow client, which would seem to have stalled, as room is told only when a third of them is gone."""
 GOODBYE_S = 0.3
 """How long streams may take to end by themselves before they are cut off."""
 
@@ -30,7 +35,15 @@ GOODBYE_S = 0.3
 class WallServer:
     """The page of one wall. `start` binds the port, so that a taken one is told at once."""
 
-    def __init__(self, wall: VideoWall, *, host: str = "127.0.0.1", port: int = 0, max_streams: int = 64) -> None:
+    def __init__(
+        self,
+        wall: VideoWall,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        max_streams: int = 64,
+        stall_timeout_s: float = STALL_TIMEOUT_S,
+    ) -> None:
         """Prepare the server.
 
         Args:
@@ -38,8 +51,10 @@ class WallServer:
             host: Address to listen on.
             port: 0 takes any free one.
             max_streams: MJPEG streams at a time; one more is refused with 503.
+            stall_timeout_s: A client that takes no byte for so long is dropped.
         """
         self._wall = wall
+        self._stall_timeout_s = stall_timeout_s
         self._host = host
         self._port = port
         self._max_streams = max_streams
@@ -71,6 +86,7 @@ class WallServer:
             ConfigurationError: The address is unknown or the port taken.
         """
         listener = bind(self._host, self._port)
+        _bound_what_waits(listener, self._stall_timeout_s)
         self._port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(listener,), name="wall-http", daemon=True)
         self._thread.start()
@@ -119,6 +135,13 @@ async def _wait_for_goodbyes(routes: WallRoutes) -> None:
         async with asyncio.timeout(GOODBYE_S):
             while routes.n_streams:  # noqa: ASYNC110 - every stream ends by itself, an event per stream would tell no more
                 await asyncio.sleep(0.02)
+
+
+def _bound_what_waits(listener: socket.socket, stall_timeout_s: float) -> None:
+    """Set on the listener what every connection inherits."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    # the kernel ends a stalled connection itself; to close it would wait for the client to take what was sent
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(stall_timeout_s * 1000))
 
 
 def bind(host: str, port: int) -> socket.socket:
