@@ -16,7 +16,6 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticSerializationError
 
 from nvr.core.errors import MessageError
@@ -53,15 +52,6 @@ MAX_SIDE_PX = 65_535
 """No video codec in use has larger pictures."""
 
 AwareUtc = Annotated[datetime, AfterValidator(to_aware_utc)]
-
-def _refuse_bare_number(value: object) -> object:
-    """Pydantic takes "1700000000" for seconds since 1970; elsewhere in this protocol a number is no text."""
-    if isinstance(value, str) and value.strip().lstrip("+-").replace(".", "", 1).isdigit():
-        raise ValueError("expected a time as in 2026-11-22T09:30:05Z")
-    return value
-
-
-AwareUtc = Annotated[datetime, BeforeValidator(_refuse_bare_number), AfterValidator(to_aware_utc)]
 Int64 = Annotated[int, Field(ge=-MAX_INT64 - 1, le=MAX_INT64)]
 SourceId = Annotated[int, Field(ge=0, le=MAX_INT64)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from nvr.assets.model_ref import resolve_model
 from nvr.assets.store import AssetStore
 from nvr.config.processor import StreamProcessorConfig
-from nvr.core.errors import CancelledError, DownloadError, UnsupportedError
+from nvr.core.errors import CancelledError, DownloadError, NvrError, OfflineError, UnsupportedError
 from nvr.detection.detections import Detector
 from nvr.detection.load import load_detector
 from nvr.detection.motion import MotionDetector
@@ -27,10 +27,12 @@ def load_configured_detector(config: StreamProcessorConfig, is_cancelled: Callab
         ConfigurationError: It cannot be used with the other settings.
     """
     try:
-        return _load(config)
-    except (DownloadError, UnsupportedError) as error:
+        return _load(config, is_cancelled)
+    except NvrError as error:
         if is_cancelled():
-            raise CancelledError("loading was given up") from error
+            raise CancelledError("loading the model was given up") from error
+        if not isinstance(error, DownloadError | OfflineError | UnsupportedError):
+            raise
         logger.warning("falling back to motion detection, without a model: %s", error)
         return _motion(config)
 
@@ -42,14 +44,16 @@ def _motion(config: StreamProcessorConfig) -> MotionDetector:
     return MotionDetector()
 
 
-def _load(config: StreamProcessorConfig) -> Detector:
+def _load(config: StreamProcessorConfig, is_cancelled: Callable[[], bool]) -> Detector:
     model = resolve_model(config.model_id, AssetStore.from_environment())
     if model.kind == "motion":
         return _motion(config)
     if model.kind == "roboflow":
         from nvr.detection.roboflow import RoboflowDetector
 
-        return RoboflowDetector.from_environment(model.model_id, confidence_threshold=config.confidence_threshold)
+        return RoboflowDetector.from_environment(
+            model.model_id, confidence_threshold=config.confidence_threshold, is_cancelled=is_cancelled
+        )
     if model.path is None:
         raise UnsupportedError(f"model {model.model_id} has no file")
     return load_detector(
