@@ -41,7 +41,7 @@ def go2rtc() -> Path:
     if named is not None:
         return Path(named)
     if shutil.which("go") is None:
-        skip_or_fail("neither go2rtc (NVR_GO2RTC, PATH) nor Go, which could build it, is installed")
+        pytest.skip("neither go2rtc (NVR_GO2RTC, PATH) nor Go, which could build it, is installed")
     pin = (PINNED / "go.mod").read_bytes() + (PINNED / "go.sum").read_bytes()
     program = ROOT / ".cache" / f"go2rtc-{hashlib.sha256(pin).hexdigest()[:16]}"
     if not program.exists():
