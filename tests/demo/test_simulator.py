@@ -16,6 +16,7 @@ import pytest
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from nvr.core.clock import SystemClock
 from nvr.core.errors import ConfigurationError
 from nvr.demo.frame_code import draw_frame_code, read_frame_code
 from nvr.demo.simulator import Simulator, SimulatorConfig
@@ -293,6 +294,25 @@ def test_a_taken_port_is_one_clear_sentence(simulator: Simulator, start_simulato
 def test_an_address_of_another_machine_is_refused(start_simulator: StartSimulator) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot listen on 192\.0\.2\.1"):
         start_simulator(host="192.0.2.1")
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".local"])
+def test_an_address_that_cannot_be_one_is_refused(start_simulator: StartSimulator, host: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot listen on"):
+        start_simulator(host=host)
+
+
+class BrokenClock(SystemClock):
+    """Fails as a fault of the program would."""
+
+    def monotonic(self) -> float:
+        raise ZeroDivisionError
+
+
+def test_whatever_prevents_the_start_is_raised_by_it(small_config: SimulatorConfig) -> None:
+    with pytest.raises(ZeroDivisionError), Simulator(small_config, clock=BrokenClock()):
+        pytest.fail("it said that it started")
+    assert "nvr-simulator" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_missing_file_is_named(start_simulator: StartSimulator, tmp_path: Path) -> None:

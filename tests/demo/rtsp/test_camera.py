@@ -10,6 +10,7 @@ from nvr.core.clock import SystemClock
 from nvr.demo.fault import CameraFaults
 from nvr.demo.rtsp.camera import Camera, SentFrame
 from nvr.demo.rtsp.player import Player
+from nvr.demo.rtsp.timeline import PacketizedLoop
 from tests.demo.rtsp.loops import make_loop, parse_rtp
 
 TIMEOUT_S = 60
@@ -41,10 +42,10 @@ class Scene:
     """One camera with one client from the start."""
 
     def __init__(self, faults: CameraFaults, gop: int = 1) -> None:
-        loop = make_loop(10, gop)
+        packets = PacketizedLoop(make_loop(10, gop))
         self.inbox = Inbox()
         self.camera = Camera(
-            0, loop, faults=faults, clock=SystemClock(), rng=random.Random(3), on_frame=self._count_frame
+            0, packets, faults=faults, clock=SystemClock(), rng=random.Random(3), on_frame=self._count_frame
         )
         self.camera.add(Player(self.inbox, SystemClock()))
         self._wanted = 0

@@ -11,8 +11,7 @@ from nvr.demo.fault import CameraFaults
 from nvr.demo.rtsp.player import Player
 from nvr.demo.rtsp.rtcp import sender_report
 from nvr.demo.rtsp.rtp import rtp_packets
-from nvr.demo.rtsp.timeline import Moment, Timeline
-from nvr.media.access_unit import EncodedLoop
+from nvr.demo.rtsp.timeline import Moment, PacketizedLoop, Timeline
 
 REPORT_INTERVAL_S = 5.0
 _MAX_LATE_S = 1.0
@@ -34,7 +33,7 @@ class Camera:
     def __init__(
         self,
         index: int,
-        loop: EncodedLoop,
+        packets: PacketizedLoop,
         *,
         faults: CameraFaults,
         clock: Clock,
@@ -43,12 +42,12 @@ class Camera:
         phase_s: float = 0.0,
     ) -> None:
         self.index = index
-        self.loop = loop
+        self.loop = packets.loop
         self.faults = faults
         self.ssrc = rng.getrandbits(32)
         self.frames_sent = 0
         """Frames that went to at least one client."""
-        self._timeline = Timeline(loop, rng.getrandbits(16), rng.getrandbits(32))
+        self._timeline = Timeline(packets, rng.getrandbits(16), rng.getrandbits(32))
         self._clock = clock
         self._rng = rng
         self._on_frame = on_frame
