@@ -113,7 +113,11 @@ def test_each_start_clears_away_what_others_left_unfinished(kind: str, tmp_path:
 
 
 def test_what_another_process_deletes_meanwhile_ends_no_pruning(tmp_path: Path) -> None:
-    (tmp_path / "kept.mp4").write_bytes(bytes(100))
-    (tmp_path / "gone.mp4").symlink_to(tmp_path / "deleted since")  # listed, and yet there is no file to ask
+    for index in range(10):
+        (tmp_path / f"old{index}.mp4").write_bytes(bytes(100))
+        os.utime(tmp_path / f"old{index}.mp4", (1_000_000, 1_000_000))
+        # Listed, and yet there is no file to ask: as one that was deleted between the two.
+        (tmp_path / f"gone{index}.mp4").symlink_to(tmp_path / "deleted since")
+    (tmp_path / "new.mp4").write_bytes(bytes(100))
     prune_cache(tmp_path, 100, CLOCK)
-    assert (tmp_path / "kept.mp4").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.exists()] == ["new.mp4"]
