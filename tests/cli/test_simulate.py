@@ -102,6 +102,8 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         (["--fault", "0:explode"], "fault 'explode' is unknown"),
         (["--file", "/none.mp4"], "/none.mp4: no such video file"),
         (["--size", "321x180"], "expected an even picture size"),
+        (["--host", "a..b", *SMALL], "cannot listen on a..b port 0"),
+        (["--fault", "0:credentials:admin:s3cret"], "fault '0:credentials': expected CAMERA:NAME=VALUE"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(options: list[str], message: str) -> None:
@@ -111,3 +113,17 @@ def test_a_wrong_option_is_one_sentence(options: list[str], message: str) -> Non
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+    assert "s3cret" not in done.stderr
+
+
+def test_a_cache_that_cannot_be_used_is_one_sentence() -> None:
+    done = subprocess.run(
+        command("--port", "0", *SMALL),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env=os.environ | {"XDG_CACHE_HOME": "/proc/nope"},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(r"nvr: /proc/nope/nvr/loops: coded video cannot be kept there: .+", done.stderr.strip())

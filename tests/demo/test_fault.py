@@ -53,10 +53,14 @@ def test_faults_of_a_camera_add_up_and_the_later_of_two_counts() -> None:
         ("x:loss=1", "expected CAMERA:NAME=VALUE"),
         ("2:loss=1", "expected a camera from 0 to 1, got 2"),
         ("0:explode=1", "is unknown, expected one of drop"),
-        ("0:loss=2", "a share from 0 to 1, got 2"),
+        ("0:loss=2", "a number from 0 to 1, got '2'"),
+        ("0:jitter=1001", "a number from 0 to 1000, got '1001'"),
+        ("*:skew=1e20", "a number from -31536000 to 31536000, got '1e20'"),
+        ("*:skew=-1e20", "a number from -31536000 to 31536000, got '-1e20'"),
+        ("0:skew=nan", "a number from -31536000"),
         ("0:loss", "expected a number, got ''"),
-        ("0:loss=nan", "at least 0, got 'nan'"),
-        ("0:jitter=-1", "at least 0, got '-1'"),
+        ("0:loss=nan", "from 0 to 1, got 'nan'"),
+        ("0:jitter=-1", "from 0 to 1000, got '-1'"),
         ("0:drop=0", "more than 0 seconds, got 0"),
         ("0:drop=inf", "expected a number of at least 0"),
         ("0:freeze=1/x", "expected a number, got 'x'"),
@@ -71,7 +75,14 @@ def test_what_is_not_understood_is_refused_by_name(text: str, message: str) -> N
 
 
 def test_a_refusal_does_not_show_the_password() -> None:
-    for text in ("9:credentials=user:secret", "?credentials=user:secret", "0:credentials=:secret"):
+    for text in (
+        "9:credentials=user:secret",
+        "?credentials=user:secret",
+        "0:credentials=:secret",
+        "0:credentials:user:secret",
+        "credentials user:secret",
+        "0:restart=user:secret",
+    ):
         with pytest.raises(ConfigurationError) as caught:
             parse_faults([text], 2)
         assert "secret" not in str(caught.value)
@@ -85,6 +96,11 @@ def test_any_text_is_a_plan_or_refused(text: str) -> None:
     except ConfigurationError as error:
         outcome = str(error)
     assert isinstance(outcome, FaultPlan) or "fault" in str(outcome)
+
+
+def test_what_is_not_understood_is_shown_up_to_its_name() -> None:
+    with pytest.raises(ConfigurationError, match="fault '0:credentials': expected CAMERA:NAME=VALUE"):
+        parse_faults(["0:credentials:admin:secret"], 2)
 
 
 def test_a_freeze_holds_for_its_time() -> None:

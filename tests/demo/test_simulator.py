@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -16,6 +17,7 @@ import pytest
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from nvr.core.clock import SystemClock
 from nvr.core.errors import ConfigurationError
 from nvr.demo.frame_code import draw_frame_code, read_frame_code
 from nvr.demo.simulator import Simulator, SimulatorConfig
@@ -23,11 +25,13 @@ from nvr.demo.truth import FrameTruth
 from nvr.media.encode import EncoderSettings, encode_pictures
 from tests.demo.conftest import StartSimulator
 from tests.demo.deadline import wait_until
+from tests.demo.rtsp.client import RawClient, play_interleaved
 
 pytestmark = pytest.mark.camera
 
 N_FRAMES = 100
 """Frames of the small scenes' loop."""
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @contextmanager
@@ -40,6 +44,12 @@ def opened(uri: str, transport: str = "tcp", timeout_s: float = 20.0) -> Iterato
 
 def luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
     return frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
+
+
+def numbered_picture(number: int) -> NDArray[np.uint8]:
+    image = np.full((180, 320, 3), 90, np.uint8)
+    draw_frame_code(image, number)
+    return image
 
 
 def read_frame_numbers(uri: str, count: int, transport: str = "tcp") -> list[int | None]:
@@ -172,10 +182,52 @@ def test_a_frozen_camera_sends_nothing_until_it_thaws_and_keeps_its_clients(simu
         assert not frozen.has_ended
 
 
-def test_a_planned_freeze_begins_and_ends(start_simulator: StartSimulator) -> None:
-    simulator = start_simulator(faults=("0:freeze=0/1.5",))
-    with playing(simulator.uri(1)), playing(simulator.uri(0)) as client:
-        wait_until(lambda: client.packets > 5, "the camera sends after the freeze")
+def test_a_planned_freeze_begins_and_ends(small_config: SimulatorConfig) -> None:
+    captured_at: dict[int, list[datetime]] = {0: [], 1: []}
+
+    def longest_gap(camera: int) -> tuple[timedelta, datetime]:
+        times = tuple(captured_at[camera])
+        return max(((later - earlier, earlier) for earlier, later in pairwise(times)), default=(timedelta(), NEVER))
+
+    def remember(truth: FrameTruth) -> None:
+        captured_at[truth.camera].append(truth.captured_at)
+
+    config = replace(small_config, faults=("0:freeze=4/3",))
+    with (
+        Simulator(config, on_frame=remember) as simulator,
+        RawClient(simulator.port) as frozen,
+        RawClient(simulator.port) as other,
+    ):
+        play_interleaved(frozen, simulator.uri(0))
+        play_interleaved(other, simulator.uri(1))
+        wait_until(lambda: simulator.frames_sent(0) > 0, "the camera sends before the freeze")
+        wait_until(lambda: longest_gap(0)[0] > timedelta(seconds=2), "the camera sends after the freeze")
+        assert simulator.clients(0) == 1
+    gap, begins_at = longest_gap(0)
+    assert timedelta(seconds=2.8) < gap < timedelta(seconds=6)  # from its begin to the key frame after its end
+    meanwhile = [time for time in captured_at[1] if begins_at < time < begins_at + gap]
+    assert len(meanwhile) > 25
+
+
+def test_cameras_that_share_a_file_show_different_parts_of_it(small_config: SimulatorConfig, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.mp4"
+    encode_pictures(map(numbered_picture, range(N_FRAMES)), file, EncoderSettings(320, 180, Fraction(25), gop_s=0.4))
+    truths: dict[int, FrameTruth] = {}
+
+    def remember(truth: FrameTruth) -> None:
+        truths[truth.camera] = truth
+
+    with (
+        Simulator(replace(small_config, files=(file,)), on_frame=remember) as simulator,
+        RawClient(simulator.port) as first,
+        RawClient(simulator.port) as second,
+    ):
+        play_interleaved(first, simulator.uri(0))
+        play_interleaved(second, simulator.uri(1))
+        wait_until(lambda: len(truths) == 2, "both cameras send")
+    elapsed_s = (truths[1].captured_at - truths[0].captured_at).total_seconds()
+    ahead_frames = (truths[1].frame_number - truths[0].frame_number - elapsed_s * 25) % N_FRAMES
+    assert 49 <= ahead_frames <= 51  # half the file of 100 frames, but for the half frame that cameras are out of step
 
 
 def test_a_dropped_client_ends_and_may_come_back(simulator: Simulator) -> None:
@@ -255,12 +307,9 @@ def test_digest_login_lets_pyav_in_and_keeps_strangers_out(start_simulator: Star
     assert "s3cret" not in repr(simulator.config)
 
 
-def test_a_file_is_played_and_nothing_is_claimed_about_it(
-    start_simulator: StartSimulator, small_config: SimulatorConfig, tmp_path: Path
-) -> None:
-    start_simulator().stop()
-    assert small_config.cache_dir is not None
-    file = next(small_config.cache_dir.glob("scene-*.mp4"))
+def test_a_file_is_played_and_nothing_is_claimed_about_it(start_simulator: StartSimulator, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.mp4"
+    encode_pictures(map(numbered_picture, range(N_FRAMES)), file, EncoderSettings(320, 180, Fraction(25), gop_s=0.4))
     path = tmp_path / "truth.jsonl"
     simulator = start_simulator(files=(file,), truth=path)
     assert are_consecutive(read_frame_numbers(simulator.uri(1), 20))
@@ -271,14 +320,9 @@ def test_a_file_is_played_and_nothing_is_claimed_about_it(
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_an_h265_file_is_played_as_it_is(start_simulator: StartSimulator, tmp_path: Path, transport: str) -> None:
-    def picture(number: int) -> NDArray[np.uint8]:
-        image = np.full((180, 320, 3), 90, np.uint8)
-        draw_frame_code(image, number)
-        return image
-
     file = tmp_path / "h265.mp4"
     settings = EncoderSettings(320, 180, Fraction(25), gop_s=0.4, codec="hevc")
-    encode_pictures(map(picture, range(N_FRAMES)), file, settings)
+    encode_pictures(map(numbered_picture, range(N_FRAMES)), file, settings)
     simulator = start_simulator(n_cameras=1, files=(file,))
     with opened(simulator.uri(0), transport) as container:
         assert container.streams.video[0].codec_context.name == "hevc"
@@ -293,6 +337,25 @@ def test_a_taken_port_is_one_clear_sentence(simulator: Simulator, start_simulato
 def test_an_address_of_another_machine_is_refused(start_simulator: StartSimulator) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot listen on 192\.0\.2\.1"):
         start_simulator(host="192.0.2.1")
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".local"])
+def test_an_address_that_cannot_be_one_is_refused(start_simulator: StartSimulator, host: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot listen on"):
+        start_simulator(host=host)
+
+
+class BrokenClock(SystemClock):
+    """Fails as a fault of the program would."""
+
+    def monotonic(self) -> float:
+        raise ZeroDivisionError
+
+
+def test_whatever_prevents_the_start_is_raised_by_it(small_config: SimulatorConfig) -> None:
+    with pytest.raises(ZeroDivisionError), Simulator(small_config, clock=BrokenClock()):
+        pytest.fail("it said that it started")
+    assert "nvr-simulator" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_missing_file_is_named(start_simulator: StartSimulator, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Video files of all kinds become loops: written here by PyAV, so that nobody's video is needed."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,21 +10,22 @@ import pytest
 from av.video.stream import VideoStream
 
 from nvr.core.errors import ConfigurationError, UnsupportedError
-from nvr.media.packet_file import load_loop, read_loop
+from nvr.media.packet_file import MAX_FILE_BYTES, load_loop, read_loop
 
 N_FRAMES = 24
 
 
-def write_video(path: Path, codec: str = "libx264", bframes: int = 0) -> Path:
-    """Write 24 frames of 128x96 at 12 fps; with x264's B-frames always used where asked for."""
+def write_video(path: Path, codec: str = "libx264", bframes: int = 0, size: tuple[int, int] = (128, 96)) -> Path:
+    """Write 24 frames, of 128x96 unless told, at 12 fps; with x264's B-frames always used where asked for."""
+    width, height = size
     with av.open(str(path), "w") as container:
         coder = {"libx264": "x264-params", "libx265": "x265-params"}.get(codec)
         options = {coder: f"bframes={bframes}:b-adapt=0:keyint=12:scenecut=0:log-level=1"} if coder else {}
         stream = container.add_stream(codec, rate=Fraction(12), options=options)
         assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for index in range(N_FRAMES):
-            luma = np.full((96, 128, 3), index * 8, np.uint8)
+            luma = np.full((height, width, 3), index * 8, np.uint8)
             luma[20:60, index * 3 : index * 3 + 30] = 220
             container.mux(stream.encode(av.VideoFrame.from_ndarray(luma, format="bgr24")))
         container.mux(stream.encode(None))
@@ -78,9 +80,11 @@ def test_what_cannot_be_sent_as_it_is_gets_transcoded_once(
     assert (loop.codec, len(loop.units), loop.width_px) == ("h264", N_FRAMES, 128)
     assert [index for index, unit in enumerate(loop.units) if unit.is_keyframe] == [0, 6, 12, 18]
     [cached] = (tmp_path / "cache").iterdir()
-    before = cached.stat().st_mtime_ns
+    content = cached.read_bytes()
+    os.utime(cached, (0, 0))
     assert load_loop(path, tmp_path / "cache", gop_s=0.5) == loop
-    assert cached.stat().st_mtime_ns == before
+    assert cached.read_bytes() == content
+    assert cached.stat().st_mtime > 0  # used just now: not the first to be deleted
 
 
 def test_a_file_with_too_few_key_frames_is_transcoded(tmp_path: Path) -> None:
@@ -98,6 +102,37 @@ def test_a_file_with_too_few_key_frames_is_transcoded(tmp_path: Path) -> None:
         read_loop(path)
     loop = load_loop(path, tmp_path / "cache", gop_s=1.0)
     assert [index for index, unit in enumerate(loop.units) if unit.is_keyframe] == [0, 2, 4, 6, 8, 10]
+
+
+@pytest.mark.parametrize("name", ["a.h264", "a.ts"])
+def test_a_file_whose_parameter_sets_change_is_transcoded(name: str, tmp_path: Path) -> None:
+    small = write_video(tmp_path / f"small-{name}")
+    large = write_video(tmp_path / f"large-{name}", size=(192, 112))
+    path = tmp_path / name
+    path.write_bytes(small.read_bytes() + large.read_bytes())
+    with pytest.raises(UnsupportedError, match=rf"{name}: its parameter sets change at frame 24"):
+        read_loop(path)
+    loop = load_loop(path, tmp_path / "cache")
+    assert loop.codec == "h264"
+    assert len({unit.nals for unit in loop.units}) == len(loop.units)
+    assert len(loop.units) > N_FRAMES
+
+
+def test_a_damaged_file_of_the_cache_is_transcoded_again(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", "mjpeg")
+    loop = load_loop(path, tmp_path / "cache")
+    [cached] = (tmp_path / "cache").iterdir()
+    cached.write_bytes(b"")
+    assert load_loop(path, tmp_path / "cache") == loop
+    assert list((tmp_path / "cache").iterdir()) == [cached]
+
+
+def test_a_file_too_large_for_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.mp4"
+    with path.open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + (1 << 20))
+    with pytest.raises(ConfigurationError, match=r"large\.mp4: expected a file of at most 512 MiB .* got 513 MiB"):
+        load_loop(path, tmp_path / "cache")
 
 
 def test_a_file_without_video_is_refused(tmp_path: Path) -> None:

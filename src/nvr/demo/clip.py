@@ -2,25 +2,29 @@
 
 import hashlib
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from nvr.core.clock import Clock
 from nvr.core.errors import NvrError
 from nvr.demo.scene import Scene, SceneObject, SceneSettings
 from nvr.demo.scene.scene import SCENE_VERSION
 from nvr.demo.scene.shapes import Image
 from nvr.media.access_unit import EncodedLoop
 from nvr.media.encode import EncoderSettings, encode_pictures
-from nvr.media.packet_file import load_loop, read_loop
+from nvr.media.packet_file import cached_loop, load_loop
 
 logger = logging.getLogger(__name__)
 
 MAX_CACHE_BYTES = 2 << 30
 _RENDER_THREADS = 4
+_UNFINISHED_FOR_S = 3600.0  # whoever still writes a file has written to it since
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -54,39 +58,60 @@ class Clip:
     truth: TruthTable
 
 
-def build_scene_clips(scenes: Sequence[SceneSettings], encoder: EncoderSettings, cache_dir: Path) -> list[Clip]:
+def build_scene_clips(
+    scenes: Sequence[SceneSettings], encoder: EncoderSettings, cache_dir: Path, clock: Clock
+) -> list[Clip]:
     """Render scenes in parallel, or take them from the cache; an interruption ends it within a few frames."""
 
     def build(settings: SceneSettings, is_cancelled: Callable[[], bool]) -> Clip:
         path = cache_dir / f"scene-{_key(settings, encoder)}.mp4"
-        if path.exists():
-            path.touch()
-        else:
-            encode_pictures(_pictures(Scene(settings), is_cancelled), path, encoder)
-        return Clip(read_loop(path), TruthTable(Scene(settings)))  # not the one that rendered: its pictures are large
+        loop = cached_loop(path, lambda: encode_pictures(_pictures(Scene(settings), is_cancelled), path, encoder))
+        return Clip(loop, TruthTable(Scene(settings)))  # not the one that rendered: its pictures are large
 
     clips = _in_parallel(build, scenes)
-    prune_cache(cache_dir, MAX_CACHE_BYTES)
+    prune_cache(cache_dir, MAX_CACHE_BYTES, clock)
     return clips
 
 
-def build_file_clips(files: Sequence[Path], gop_s: float, cache_dir: Path) -> list[Clip]:
+def build_file_clips(files: Sequence[Path], gop_s: float, cache_dir: Path, clock: Clock) -> list[Clip]:
     """Read video files, each once; those that cannot be sent as they are get transcoded in parallel."""
     unique = list(dict.fromkeys(files))
     loops = _in_parallel(lambda path, _: load_loop(path, cache_dir, gop_s), unique)
     by_path = dict(zip(unique, loops, strict=True))
+    prune_cache(cache_dir, MAX_CACHE_BYTES, clock)
     return [Clip(by_path[path], TruthTable(None)) for path in files]
 
 
-def prune_cache(cache_dir: Path, max_bytes: int) -> None:
-    """Delete the loops that were not used for longest until the rest fits."""
-    found = [(path, path.stat()) for path in cache_dir.glob("*.mp4")]
-    found.sort(key=lambda item: item[1].st_mtime, reverse=True)
+def prune_cache(cache_dir: Path, max_bytes: int, clock: Clock) -> None:
+    """Delete what was left unfinished, and the loops that were not used for longest until the rest fits.
+
+    Others may use the folder at the same time; what cannot be deleted stays.
+    """
+    oldest_s = clock.now().timestamp() - _UNFINISHED_FOR_S
+    for path, status in _files_in(cache_dir, ".*.part"):
+        if status.st_mtime < oldest_s:
+            _delete(path)
     total = 0
-    for path, status in found:
+    for path, status in sorted(_files_in(cache_dir, "*.mp4"), key=lambda item: item[1].st_mtime, reverse=True):
         total += status.st_size
         if total > max_bytes:
-            path.unlink(missing_ok=True)
+            _delete(path)
+
+
+def _files_in(folder: Path, pattern: str) -> list[tuple[Path, os.stat_result]]:
+    found = []
+    with suppress(OSError):  # a folder that cannot be read has nothing to delete
+        for path in folder.glob(pattern):
+            with suppress(FileNotFoundError):  # another process deleted it since
+                found.append((path, path.stat()))
+    return found
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("%s cannot be deleted: %s", path, error.strerror)
 
 
 def _in_parallel(build: Callable[[Item, Callable[[], bool]], Result], items: Sequence[Item]) -> list[Result]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from nvr.core.errors import ConfigurationError
 from nvr.demo.rtsp.digest import Credentials
 
+_LONGEST_JITTER_MS = 1000.0
+_LARGEST_SKEW_S = 365.0 * 86_400
+_BEGINNING = re.compile(r"(?:(?:[0-9]{1,4}|\*):)?[a-z-]*")
 _FAULT = re.compile(r"(?:(?P<camera>[0-9]{1,4}|\*):)?(?P<name>[a-z-]+)(?:=(?P<value>.*))?", re.DOTALL)
 
 
@@ -83,7 +86,9 @@ def parse_faults(texts: Iterable[str], n_cameras: int) -> FaultPlan:
         name, value, camera = match["name"], match["value"], match["camera"]
         if name == "restart":
             if camera not in (None, "*"):
-                raise ConfigurationError(f"fault {text!r}: a restart is that of the whole server, give no camera")
+                raise ConfigurationError(
+                    f"fault {_without_value(text)!r}: a restart is that of the whole server, give no camera"
+                )
             restart = _parse_restart(text, value)
             continue
         if name not in _FAULT_PARSERS:
@@ -118,14 +123,11 @@ def _parse_freeze(faults: CameraFaults, name: str, value: str | None) -> CameraF
 
 
 def _parse_jitter(faults: CameraFaults, name: str, value: str | None) -> CameraFaults:
-    return replace(faults, jitter_s=_number(name, value) / 1000)
+    return replace(faults, jitter_s=_number(name, value, most=_LONGEST_JITTER_MS) / 1000)
 
 
 def _parse_loss(faults: CameraFaults, name: str, value: str | None) -> CameraFaults:
-    loss = _number(name, value)
-    if loss > 1:
-        raise ConfigurationError(f"fault {name!r}: expected a share from 0 to 1, got {value}")
-    return replace(faults, loss=loss)
+    return replace(faults, loss=_number(name, value, most=1.0))
 
 
 def _parse_credentials(faults: CameraFaults, name: str, value: str | None) -> CameraFaults:
@@ -136,7 +138,7 @@ def _parse_credentials(faults: CameraFaults, name: str, value: str | None) -> Ca
 
 
 def _parse_skew(faults: CameraFaults, name: str, value: str | None) -> CameraFaults:
-    return replace(faults, clock_skew_s=_number(name, value, least=-86_400 * 365))
+    return replace(faults, clock_skew_s=_number(name, value, -_LARGEST_SKEW_S, _LARGEST_SKEW_S))
 
 
 def _parse_no_reports(faults: CameraFaults, name: str, value: str | None) -> CameraFaults:
@@ -164,13 +166,14 @@ FAULT_NAMES = (*_FAULT_PARSERS, "restart")
 """All names that `parse_faults` knows."""
 
 
-def _number(name: str, value: str | None, least: float = 0.0) -> float:
+def _number(name: str, value: str | None, least: float = 0.0, most: float = float("inf")) -> float:
     try:
         number = float(value or "")
     except ValueError:
         raise ConfigurationError(f"fault {name!r}: expected a number, got {value or ''!r}") from None
-    if not least <= number < float("inf"):
-        raise ConfigurationError(f"fault {name!r}: expected a number of at least {least:g}, got {value!r}")
+    if not least <= number <= most or number == float("inf"):
+        bounds = f"of at least {least:.10g}" if most == float("inf") else f"from {least:.10g} to {most:.10g}"
+        raise ConfigurationError(f"fault {name!r}: expected a number {bounds}, got {value!r}")
     return number
 
 
@@ -191,4 +194,5 @@ def _no_value(name: str, value: str | None) -> None:
 
 
 def _without_value(text: str) -> str:
-    return text.partition("=")[0]  # the value may hold a password
+    match = _BEGINNING.match(text)
+    return match[0] if match is not None else ""  # what follows may hold a password, whatever stands before it

@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import ConfigurationError, NvrError
+from nvr.core.errors import ConfigurationError
 from nvr.demo.clip import Clip, build_file_clips, build_scene_clips
 from nvr.demo.fault import FaultPlan, ServerRestart, parse_faults
 from nvr.demo.rtsp.camera import Camera, SentFrame
 from nvr.demo.rtsp.connection import Limits
 from nvr.demo.rtsp.digest import Credentials, DigestAlgorithm
 from nvr.demo.rtsp.server import RtspServer, stream_path
+from nvr.demo.rtsp.timeline import PacketizedLoop
 from nvr.demo.scene import SceneSettings
 from nvr.demo.truth import FrameTruth, TruthLog
+from nvr.media.access_unit import EncodedLoop
 from nvr.media.encode import EncoderSettings
 from nvr.media.packet_file import default_cache_dir
 
@@ -102,7 +104,7 @@ class Simulator:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_requested: asyncio.Event | None = None
         self._ready = threading.Event()
-        self._failure: NvrError | None = None
+        self._failure: BaseException | None = None
         self._cameras: list[Camera] = []
         self._server: RtspServer | None = None
 
@@ -117,11 +119,11 @@ class Simulator:
         """Render what is not cached and open the port; returns when clients can connect.
 
         Raises:
-            ConfigurationError: a file or the address cannot be used.
+            ConfigurationError: a file, the cache folder or the address cannot be used.
         """
         if self._thread is not None:
             raise ConfigurationError("the simulator was started already")
-        clips = _build_clips(self.config)
+        clips = _build_clips(self.config, self._clock)
         self._thread = threading.Thread(target=self._run, args=(clips,), name="nvr-simulator", daemon=True)
         self._thread.start()
         self._ready.wait()
@@ -215,15 +217,20 @@ class Simulator:
     def _run(self, clips: list[Clip]) -> None:
         try:
             asyncio.run(self._serve(clips))
-        except NvrError as error:
-            self._failure = error
+        except BaseException as error:
+            if self._ready.is_set():
+                raise
+            self._failure = error  # `start` waits for it and raises it in its own thread
         finally:
             self._ready.set()
 
     async def _serve(self, clips: list[Clip]) -> None:
         config, plan = self.config, self.config.fault_plan()
         with _truth_sink(config.truth, clips, self._on_frame) as on_frame:
-            self._cameras = [self._make_camera(index, clip, plan, on_frame) for index, clip in enumerate(clips)]
+            packets = {id(clip.loop): PacketizedLoop(clip.loop) for clip in clips}
+            self._cameras = [
+                self._make_camera(index, packets[id(clip.loop)], plan, on_frame) for index, clip in enumerate(clips)
+            ]
             credentials = None if config.credentials is None else Credentials(*config.credentials)
             server = RtspServer(self._cameras, self._clock, credentials, config.digest_algorithm, config.limits)
             try:
@@ -235,14 +242,14 @@ class Simulator:
                 await server.close()
 
     def _make_camera(
-        self, index: int, clip: Clip, plan: FaultPlan, on_frame: Callable[[SentFrame], None] | None
+        self, index: int, packets: PacketizedLoop, plan: FaultPlan, on_frame: Callable[[SentFrame], None] | None
     ) -> Camera:
         rng = random.Random(f"{self.config.seed}/{index}")  # noqa: S311 - repeatable faults, keeps no secret
         # Cameras are not in step in the world; here that also spreads the work over the frame time.
-        phase_s = index / self.config.n_cameras / clip.loop.fps - self._head_start_s(index, clip)
+        phase_s = index / self.config.n_cameras / packets.loop.fps - self._head_start_s(index, packets.loop)
         return Camera(
             index,
-            clip.loop,
+            packets,
             faults=plan.of_camera(index),
             clock=self._clock,
             rng=rng,
@@ -250,13 +257,13 @@ class Simulator:
             phase_s=phase_s,
         )
 
-    def _head_start_s(self, index: int, clip: Clip) -> float:
+    def _head_start_s(self, index: int, loop: EncodedLoop) -> float:
         """Return how far into its file a camera starts: those that share one show different parts of it."""
         n_files = len(self.config.files)
         if not n_files:
             return 0.0
         n_sharing = len(range(index % n_files, self.config.n_cameras, n_files))
-        return clip.loop.duration_s * (index // n_files) / n_sharing
+        return loop.duration_s * (index // n_files) / n_sharing
 
     async def _run_tasks(self, server: RtspServer, plan: FaultPlan, stop_requested: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -274,11 +281,11 @@ class Simulator:
                 task.cancel()
 
 
-def _build_clips(config: SimulatorConfig) -> list[Clip]:
+def _build_clips(config: SimulatorConfig, clock: Clock) -> list[Clip]:
     cache_dir = config.cache_dir or default_cache_dir()
     if config.files:
         files = [config.files[index % len(config.files)] for index in range(config.n_cameras)]
-        return build_file_clips(files, config.gop_s, cache_dir)
+        return build_file_clips(files, config.gop_s, cache_dir, clock)
     fps = Fraction(config.fps).limit_denominator(1001)
     encoder = EncoderSettings(config.width_px, config.height_px, fps, config.gop_s, config.bitrate_bps)
     scenes = [
@@ -294,18 +301,19 @@ def _build_clips(config: SimulatorConfig) -> list[Clip]:
         )
         for index in range(config.n_cameras)
     ]
-    return build_scene_clips(scenes, encoder, cache_dir)
+    return build_scene_clips(scenes, encoder, cache_dir, clock)
 
 
 async def _open(server: RtspServer, host: str, port: int) -> None:
     try:
         await server.open(host, port)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
+    except (OSError, UnicodeError) as error:  # the latter: a name that cannot be one, as in a..b
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise ConfigurationError(
                 f"port {port} on {host} is taken: choose another with --port, 0 picks one"
             ) from error
-        raise ConfigurationError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason or error}") from error
 
 
 @contextmanager

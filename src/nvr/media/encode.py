@@ -69,6 +69,7 @@ def encode_pictures(pictures: Iterable[NDArray[np.uint8]], path: Path, settings:
 
     Raises:
         FrameError: a picture is not of the promised shape.
+        ConfigurationError: nothing can be written to the folder, or not enough.
     """
     expected = (settings.height_px, settings.width_px, 3)
 
@@ -117,12 +118,16 @@ def _add_stream(container: av.container.OutputContainer, settings: EncoderSettin
 
 @contextmanager
 def _appearing_whole(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part")
-    os.close(descriptor)
-    unfinished = Path(name)
     try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part")
+        unfinished = Path(name)
+        try:
+            yield unfinished
+            os.fsync(descriptor)  # a rename may reach the disk before the content does
+            unfinished.replace(path)
+        finally:
+            os.close(descriptor)
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{path.parent}: coded video cannot be kept there: {error.strerror}") from error

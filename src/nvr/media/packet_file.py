@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,9 @@ from nvr.media.encode import EncoderSettings, encode_frames
 logger = logging.getLogger(__name__)
 
 _CODECS: dict[str, VideoCodec] = {"h264": "h264", "hevc": "hevc"}
+MAX_FILE_BYTES = 512 << 20
+"""The largest file that is played: its packets and their RTP payloads are held in memory."""
+
 _LONGEST_GOP_S = 4.0
 _HASH_CHUNK_BYTES = 1 << 20
 
@@ -43,20 +47,46 @@ def default_cache_dir() -> Path:
 def load_loop(path: Path, cache_dir: Path, gop_s: float = 1.0) -> EncodedLoop:
     """Return the packets of any video file that FFmpeg reads.
 
-    H.264 and H.265 without B-frames and with a key frame at least every 4 s pass through untouched. Anything else is
-    transcoded to H.264 of the same size and rate, once: the result is cached by content and settings.
+    H.264 and H.265 without B-frames, with a key frame at least every 4 s and with the same parameter sets all the
+    way pass through untouched. Anything else is transcoded to H.264 of the same size and rate, once: the result is
+    cached by content and settings.
 
     Raises:
-        ConfigurationError: the file is missing, is no video, or holds no picture.
+        ConfigurationError: the file is missing, is no video, holds no picture or is larger than `MAX_FILE_BYTES`.
     """
+    if path.is_file() and (size_bytes := path.stat().st_size) > MAX_FILE_BYTES:
+        raise ConfigurationError(
+            f"{path}: expected a file of at most {MAX_FILE_BYTES >> 20} MiB as loops are held in memory, "
+            f"got {size_bytes >> 20} MiB: cut a piece out of it"
+        )
     try:
         return read_loop(path)
     except UnsupportedError as error:
         logger.info("transcoding %s once: %s", path, error)
     cached = cache_dir / f"{_content_key(path)}-gop{gop_s:g}.mp4"
-    if not cached.exists():
-        _transcode(path, cached, gop_s)
-    return read_loop(cached)
+    return cached_loop(cached, lambda: _transcode(path, cached, gop_s))
+
+
+def cached_loop(path: Path, build: Callable[[], None]) -> EncodedLoop:
+    """Return the loop that is kept at a path; `build` makes the file where it is missing or damaged.
+
+    Raises:
+        ConfigurationError: the file cannot be made.
+    """
+    try:
+        if path.exists():
+            loop = read_loop(path)
+            with suppress(OSError):  # the age only decides what is deleted first
+                path.touch()
+            return loop
+    except (ConfigurationError, UnsupportedError) as error:
+        logger.warning("a damaged file of the cache is made again: %s", error)
+        with suppress(OSError):  # it is replaced anyhow, or that fails with the reason
+            path.unlink()
+    except OSError as error:
+        raise ConfigurationError(f"{path.parent}: the cache cannot be read: {error.strerror}") from error
+    build()
+    return read_loop(path)
 
 
 def read_loop(path: Path) -> EncodedLoop:
@@ -64,7 +94,7 @@ def read_loop(path: Path) -> EncodedLoop:
 
     Raises:
         ConfigurationError: the file is missing, is no video, or holds no picture.
-        UnsupportedError: it is another codec, has B-frames or too few key frames.
+        UnsupportedError: it is another codec, has B-frames, too few key frames or parameter sets that change.
     """
     with _open(path) as container:
         stream = _video_stream(container, path)
@@ -77,6 +107,8 @@ def read_loop(path: Path) -> EncodedLoop:
         try:
             layout = read_codec_record(codec, stream.codec_context.extradata or b"")
             units, parameter_sets = _read_units(container, stream, codec, layout)
+        except UnsupportedError as error:
+            raise UnsupportedError(f"{path}: {error}") from error
         except InvalidInputError as error:
             raise ConfigurationError(f"{path}: {error}") from error
         except av.FFmpegError as error:
@@ -95,14 +127,21 @@ def _read_units(
         if packet.size == 0 or (not units and not packet.is_keyframe):
             continue
         nals = layout.split(bytes(packet))
+        found = sort_parameter_sets(codec, nals)
         if not parameter_sets.sps:
-            parameter_sets = sort_parameter_sets(codec, nals)
+            parameter_sets = found
+        elif not set(found.in_order()) <= set(parameter_sets.in_order()) or _has_new_record(packet, units):
+            raise UnsupportedError(f"its parameter sets change at frame {len(units)}")
         pts_90k = _pts_90k(packet)
         if pts_90k is None:
             pts_90k = (first_90k or 0) + round(len(units) * tick_90k)
         first_90k = pts_90k if first_90k is None else first_90k
         units.append(AccessUnit(strip_parameter_sets(codec, nals), pts_90k - first_90k, packet.is_keyframe))
     return units, parameter_sets
+
+
+def _has_new_record(packet: "Packet[VideoStream]", earlier: list[AccessUnit]) -> bool:
+    return bool(earlier) and packet.has_sidedata("new_extradata")
 
 
 def _pts_90k(packet: "Packet[VideoStream]") -> int | None:

@@ -2,6 +2,8 @@
 
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -26,6 +28,24 @@ def read_report(packet: bytes) -> tuple[float, int]:
     _, kind, _, _, seconds, fraction, rtp_timestamp = struct.unpack("!BBHIIII", packet[:20])
     assert kind == 200
     return seconds - 2_208_988_800 + fraction / (1 << 32), rtp_timestamp
+
+
+@contextmanager
+def udp_pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    with socket.socket(type=socket.SOCK_DGRAM) as rtp, socket.socket(type=socket.SOCK_DGRAM) as rtcp:
+        for end in (rtp, rtcp):
+            end.bind(("127.0.0.1", 0))
+            end.settimeout(30)
+        yield rtp, rtcp
+
+
+def udp_transport(rtp: socket.socket, rtcp: socket.socket) -> str:
+    return f"RTP/AVP;unicast;client_port={rtp.getsockname()[1]}-{rtcp.getsockname()[1]}"
+
+
+def receiver_report(ssrc: int) -> bytes:
+    """Return a receiver report with one block, RFC 3550 section 6.4.2."""
+    return struct.pack("!BBHIIIIIII", 0x81, 201, 7, 0x5EED, ssrc, 0, 0, 0, 0, 0)
 
 
 def test_plays_from_the_announced_packet_after_a_sender_report(simulator: Simulator) -> None:
@@ -99,9 +119,39 @@ def test_every_wrong_request_has_its_answer(simulator: Simulator) -> None:
         session = play_interleaved(client, uri)
         assert client.ask("SETUP", uri, Transport=TCP, Session=session).status == 455
         assert client.ask("PLAY", simulator.uri(1), Session=session).status == 454
+        for method in ("PLAY", "PAUSE", "TEARDOWN"):
+            assert client.ask(method, simulator.uri(1)).status == 454
         assert client.ask("GET_PARAMETER", uri, Session=session).status == 200
         assert client.ask("SET_PARAMETER", uri).status == 200
         assert client.ask("PLAY", uri, Session=session).status == 200
+
+
+def test_a_session_cannot_be_led_into_a_second_camera(simulator: Simulator) -> None:
+    with RawClient(simulator.port) as client, udp_pair() as (rtp, rtcp):
+        assert client.ask("SETUP", simulator.uri(0), Transport=udp_transport(rtp, rtcp)).status == 200
+        assert client.ask("PLAY", simulator.uri(1)).status == 454
+        assert simulator.clients(1) == 0
+        assert client.ask("PLAY", simulator.uri(0)).status == 200
+        assert client.ask("PAUSE", simulator.uri(1)).status == 454
+        assert simulator.clients(0) == 1
+    wait_until(lambda: simulator.clients(0) == 0, "the session ended with its connection")
+
+
+def test_an_extension_that_is_required_is_refused_by_name(simulator: Simulator) -> None:
+    with RawClient(simulator.port) as client:
+        for method in ("OPTIONS", "DESCRIBE", "PLAY"):
+            refused = client.ask(method, simulator.uri(0), Require="onvif-replay")
+            assert (refused.status, refused.headers["unsupported"]) == (551, "onvif-replay")
+
+
+def test_play_while_it_plays_announces_no_packet(simulator: Simulator) -> None:
+    uri = simulator.uri(0)
+    with RawClient(simulator.port) as client:
+        session = play_interleaved(client, uri)
+        again = client.ask("PLAY", uri, Session=session)
+        assert again.status == 200
+        assert "rtp-info" not in again.headers
+        assert simulator.clients(0) == 1
 
 
 def test_a_request_without_a_number_is_refused(simulator: Simulator) -> None:
@@ -198,19 +248,51 @@ def test_one_client_too_many_is_told_so(start_simulator: StartSimulator) -> None
 def test_a_udp_session_lives_as_long_as_reports_come(start_simulator: StartSimulator) -> None:
     simulator = start_simulator(limits=Limits(session_timeout_s=2.0))
     uri = simulator.uri(0)
-    with RawClient(simulator.port) as client, socket.socket(type=socket.SOCK_DGRAM) as rtp:
-        rtp.bind(("127.0.0.1", 0))
-        rtp.settimeout(30)
-        port = rtp.getsockname()[1]
-        # RTP and RTCP share the client's port here: the server must keep them apart by its own two ports.
-        setup = client.ask("SETUP", uri, Transport=f"RTP/AVP;unicast;client_port={port}-{(port ^ 1)}")
-        assert setup.status == 200
-        session = setup.headers["session"].partition(";")[0]
+    with RawClient(simulator.port) as client, udp_pair() as (rtp, rtcp):
+        setup = client.ask("SETUP", uri, Transport=udp_transport(rtp, rtcp))
+        server_rtcp = int(setup.headers["transport"].partition("server_port=")[2].partition(";")[0].partition("-")[2])
         assert setup.headers["session"].endswith("timeout=2")
-        assert client.ask("PLAY", uri, Session=session).status == 200
-        assert parse_rtp(rtp.recv(2000)).payload[0] & 0x1F == 7
-        wait_until(lambda: simulator.clients(0) == 0, "the silent session ended")
+        assert client.ask("PLAY", uri).status == 200
+        first = parse_rtp(rtp.recv(2000))
+        assert first.payload[0] & 0x1F == 7
+        played_s = 0.0
+        while played_s < 5:  # of media, which takes as long: without the reports it would have ended in between
+            rtcp.sendto(receiver_report(first.ssrc), ("127.0.0.1", server_rtcp))
+            played_s = (parse_rtp(rtp.recv(2000)).timestamp - first.timestamp) % (1 << 32) / 90_000
+        assert simulator.clients(0) == 1
+        wait_until(lambda: simulator.clients(0) == 0, "the session ended when the reports did")
         assert client.is_closed_by_server()
+
+
+def test_reports_of_a_stranger_keep_no_udp_session_alive(start_simulator: StartSimulator) -> None:
+    simulator = start_simulator(limits=Limits(session_timeout_s=0.5))
+    uri = simulator.uri(0)
+    with RawClient(simulator.port) as client, udp_pair() as (rtp, rtcp), udp_pair() as (stranger, _):
+        setup = client.ask("SETUP", uri, Transport=udp_transport(rtp, rtcp))
+        server_rtcp = int(setup.headers["transport"].partition("server_port=")[2].partition(";")[0].partition("-")[2])
+        assert client.ask("PLAY", uri).status == 200
+
+        def has_ended() -> bool:
+            stranger.sendto(receiver_report(1), ("127.0.0.1", server_rtcp))
+            return simulator.clients(0) == 0
+
+        wait_until(has_ended, "the silent session ended")
+
+
+def test_a_udp_pair_belongs_to_one_session(simulator: Simulator) -> None:
+    uri = simulator.uri(0)
+    with RawClient(simulator.port) as first, udp_pair() as (rtp, rtcp):
+        wanted = udp_transport(rtp, rtcp)
+        assert first.ask("SETUP", uri, Transport=wanted).status == 200
+        assert first.ask("SETUP", uri, Transport=wanted).status == 200  # its own it may have again
+        with RawClient(simulator.port) as second:
+            assert second.ask("SETUP", uri, Transport=wanted).status == 461
+            assert second.ask("SETUP", uri, Transport=TCP).status == 200
+        assert first.ask("PLAY", uri).status == 200
+        assert first.ask("TEARDOWN", uri).status == 200
+        assert first.is_closed_by_server()
+        with RawClient(simulator.port) as third:
+            assert third.ask("SETUP", uri, Transport=wanted).status == 200
 
 
 def test_a_mute_camera_accepts_and_never_answers(start_simulator: StartSimulator) -> None:

@@ -1,11 +1,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvr.demo.rtsp.timeline import Timeline
+from nvr.demo.rtsp.timeline import PacketizedLoop, Timeline
 from tests.demo.rtsp.loops import make_loop
 
 timelines = st.builds(
-    lambda n_units, gop: Timeline(make_loop(n_units, gop), first_sequence=60_000, first_timestamp=4_000_000_000),
+    lambda n_units, gop: Timeline(
+        PacketizedLoop(make_loop(n_units, gop)), first_sequence=60_000, first_timestamp=4_000_000_000
+    ),
     st.integers(1, 30),
     st.integers(1, 10),
 )
@@ -30,3 +32,10 @@ def test_the_next_key_frame_is_one_and_not_in_the_past(timeline: Timeline, posit
     assert found.is_keyframe
     assert found.position >= position
     assert not any(timeline.at(between).is_keyframe for between in range(position, found.position))
+
+
+def test_cameras_that_show_one_loop_share_its_payloads() -> None:
+    packets = PacketizedLoop(make_loop(10, 5))
+    one, other = Timeline(packets, first_sequence=7), Timeline(packets, first_sequence=9)
+    assert all(one.at(position).payloads is other.at(position).payloads for position in range(20))
+    assert one.at(3).sequence == other.at(3).sequence - 2

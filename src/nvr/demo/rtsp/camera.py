@@ -11,8 +11,7 @@ from nvr.demo.fault import CameraFaults
 from nvr.demo.rtsp.player import Player
 from nvr.demo.rtsp.rtcp import sender_report
 from nvr.demo.rtsp.rtp import rtp_packets
-from nvr.demo.rtsp.timeline import Moment, Timeline
-from nvr.media.access_unit import EncodedLoop
+from nvr.demo.rtsp.timeline import Moment, PacketizedLoop, Timeline
 
 REPORT_INTERVAL_S = 5.0
 _MAX_LATE_S = 1.0
@@ -34,7 +33,7 @@ class Camera:
     def __init__(
         self,
         index: int,
-        loop: EncodedLoop,
+        packets: PacketizedLoop,
         *,
         faults: CameraFaults,
         clock: Clock,
@@ -43,12 +42,12 @@ class Camera:
         phase_s: float = 0.0,
     ) -> None:
         self.index = index
-        self.loop = loop
+        self.loop = packets.loop
         self.faults = faults
         self.ssrc = rng.getrandbits(32)
         self.frames_sent = 0
         """Frames that went to at least one client."""
-        self._timeline = Timeline(loop, rng.getrandbits(16), rng.getrandbits(32))
+        self._timeline = Timeline(packets, rng.getrandbits(16), rng.getrandbits(32))
         self._clock = clock
         self._rng = rng
         self._on_frame = on_frame
@@ -104,7 +103,9 @@ class Camera:
         while True:
             moment = self._timeline.at(self._position)
             late_s = self._clock.monotonic() - self._started_s - moment.media_s
-            if late_s > _MAX_LATE_S:  # the machine slept: a live camera does not catch up
+            if (
+                late_s - self.faults.jitter_s > _MAX_LATE_S
+            ):  # more than it means to be: the machine slept: a live camera does not catch up
                 self._position = self._timeline.position_at(late_s + moment.media_s)
                 self._require_keyframes()
                 continue
@@ -125,12 +126,12 @@ class Camera:
         captured_at = self._started_at + timedelta(seconds=moment.media_s)
         self._send_reports(chosen, moment, captured_at)
         packets = rtp_packets(moment.payloads, moment.sequence, moment.rtp_timestamp, self.ssrc)
+        self._packets_sent += len(packets)  # RFC 3550 6.4.1: what was sent, whether or not the network loses it
+        self._payload_bytes_sent += sum(map(len, moment.payloads))
         if self.faults.loss:
             packets = [packet for packet in packets if self._rng.random() >= self.faults.loss]
         for player in chosen:
             player.sink.send_rtp(packets)
-        self._packets_sent += len(packets)
-        self._payload_bytes_sent += sum(map(len, moment.payloads))
         self.frames_sent += 1
         if self._on_frame is not None:
             self._on_frame(SentFrame(self.index, moment.unit_index, captured_at, moment.rtp_timestamp & 0xFFFFFFFF))

@@ -14,7 +14,7 @@ from nvr.demo.rtsp.digest import Credentials, DigestAlgorithm, challenge, is_aut
 from nvr.demo.rtsp.message import MalformedRequestError, Request, RequestParser, Response
 from nvr.demo.rtsp.player import MAX_BACKLOG_BYTES, MediaSink, Player
 from nvr.demo.rtsp.sdp import TRACK, describe_session
-from nvr.demo.rtsp.sink import InterleavedSink, UdpPorts, UdpSink
+from nvr.demo.rtsp.sink import AddressPair, InterleavedSink, UdpPorts, UdpSink
 from nvr.demo.rtsp.transport import InterleavedTransport, UdpTransport, choose_transport
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ PUBLIC_METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER
 SERVER_NAME = "nvr-simulator"
 
 _NEVER_ALLOWED = ("ANNOUNCE", "RECORD", "REDIRECT")
+_OF_SESSION = ("PLAY", "PAUSE", "TEARDOWN")
 _READ_BYTES = 1 << 16
 _SEND_BUFFER_BYTES = 1 << 19
 _MAX_REFUSALS = 8
@@ -70,8 +71,7 @@ class Connection:
         self._transport_header = ""
         self._state: Literal["init", "ready", "playing"] = "init"
         self._refusals = 0
-        self._is_over_udp = False
-        self._rtcp_address: tuple[str, int] | None = None
+        self._udp_pair: AddressPair | None = None
         self._heard_s = site.clock.monotonic()
         self._partial_since_s: float | None = None
         peer = writer.get_extra_info("peername")
@@ -131,7 +131,7 @@ class Connection:
         limits = self._site.limits
         if self._partial_since_s is not None:
             return self._partial_since_s + limits.request_timeout_s
-        if self._state == "playing" and not self._is_over_udp:
+        if self._state == "playing" and self._udp_pair is None:
             return float("inf")  # the backlog tells whether the client still reads
         return self._heard_s + (limits.session_timeout_s if self._state == "playing" else limits.idle_timeout_s)
 
@@ -152,6 +152,8 @@ class Connection:
     def _respond(self, request: Request, camera: Camera | None) -> Response:
         if request.cseq is None:
             return Response(400)
+        if required := request.headers.get("require"):  # RFC 2326 12.32: no extension is known here
+            return Response(551, {"Unsupported": required})
         if request.method == "OPTIONS":
             return Response(200, {"Public": PUBLIC_METHODS})
         handlers: Mapping[str, Callable[[Request, Camera], Response]] = {
@@ -185,6 +187,8 @@ class Connection:
         session = request.headers.get("session", "").partition(";")[0].strip()
         if session and (session != self._session_id or camera is not self._camera):
             return Response(454)
+        if request.method in _OF_SESSION and self._camera is not None and camera is not self._camera:
+            return Response(454)
         return None
 
     def _find_camera(self, request: Request) -> Camera | None:
@@ -199,7 +203,7 @@ class Connection:
         if self._state == "playing":
             return Response(455)
         transport = choose_transport(request.headers.get("transport", ""))
-        if transport is None:
+        if transport is None or not self._may_take(transport):
             return Response(461)
         self._end_session()
         sink, self._transport_header = self._open_sink(transport, camera)
@@ -208,29 +212,37 @@ class Connection:
         self._state = "ready"
         return Response(200, {"Transport": self._transport_header, "Session": self._session_header()})
 
+    def _may_take(self, transport: InterleavedTransport | UdpTransport) -> bool:
+        if isinstance(transport, InterleavedTransport):
+            return True
+        return self._site.udp.is_free(self._udp_pair_of(transport), self._udp_pair)
+
+    def _udp_pair_of(self, transport: UdpTransport) -> AddressPair:
+        return AddressPair((self._peer_host, transport.rtp_port), (self._peer_host, transport.rtcp_port))
+
     def _open_sink(self, transport: InterleavedTransport | UdpTransport, camera: Camera) -> tuple[MediaSink, str]:
         connection = self._writer.transport
         if isinstance(transport, InterleavedTransport):
             sink = InterleavedSink(connection, transport.rtp_channel, transport.rtcp_channel)
             return sink, transport.to_header(camera.ssrc)
         udp = self._site.udp
-        self._is_over_udp = True
-        self._rtcp_address = (self._peer_host, transport.rtcp_port)
-        udp.listeners[self._rtcp_address] = self._note_report
-        rtp_address = (self._peer_host, transport.rtp_port)
-        return UdpSink(udp, connection, rtp_address, self._rtcp_address), transport.to_header(camera.ssrc, udp.numbers)
+        self._udp_pair = self._udp_pair_of(transport)
+        udp.take(self._udp_pair, self._note_report)
+        return UdpSink(udp, connection, self._udp_pair), transport.to_header(camera.ssrc, udp.numbers)
 
     def _play(self, request: Request, camera: Camera) -> Response:
         if self._state == "init" or self._player is None:
             return Response(455)
-        if self._state == "ready":  # the camera's task comes after this one: no packet overtakes the response
-            self._state = "playing"
-            self._player.require_keyframe()
-            camera.add(self._player)
+        headers = {"Range": "npt=now-", "Session": self._session_header()}
+        if self._state == "playing":  # it goes on: which packet comes next to this client cannot be told
+            return Response(200, headers)
+        self._state = "playing"
+        self._player.require_keyframe()
+        camera.add(self._player)  # the camera's task comes after this one: no packet overtakes the response
         first = camera.first_frame_of_next_client()
         base = request.uri.rstrip("/").removesuffix(f"/{TRACK}")
         info = f"url={base}/{TRACK};seq={first.sequence & 0xFFFF};rtptime={first.rtp_timestamp & 0xFFFFFFFF}"
-        return Response(200, {"Range": "npt=now-", "RTP-Info": info, "Session": self._session_header()})
+        return Response(200, headers | {"RTP-Info": info})
 
     def _pause(self, _request: Request, camera: Camera) -> Response:
         if self._state == "init" or self._player is None:
@@ -254,10 +266,9 @@ class Connection:
     def _end_session(self) -> None:
         if self._camera is not None and self._player is not None:
             self._camera.remove(self._player)
-        if self._rtcp_address is not None:
-            self._site.udp.listeners.pop(self._rtcp_address, None)
-        self._camera = self._player = self._rtcp_address = None
-        self._is_over_udp = False
+        if self._udp_pair is not None:
+            self._site.udp.give_back(self._udp_pair)
+        self._camera = self._player = self._udp_pair = None
         self._state = "init"
 
     def _note_report(self) -> None:

@@ -27,6 +27,7 @@ REASONS: Mapping[int, str] = {
     501: "Not Implemented",
     503: "Service Unavailable",
     505: "RTSP Version Not Supported",
+    551: "Option not supported",
 }
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")

@@ -3,6 +3,8 @@
 import asyncio
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
 from nvr.core.errors import TransientError
 
@@ -11,6 +13,43 @@ _MARK = ord("$")
 _PAIR_TRIES = 50
 
 Address = tuple[str, int]
+Listeners = dict[Address, Callable[[], None]]
+
+MAX_DATAGRAM_BACKLOG_BYTES = 1 << 20
+"""What may wait in this process while the kernel takes no datagrams, of all clients together; more is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPair:
+    """Where a client over UDP takes its media and its reports."""
+
+    rtp: Address
+    rtcp: Address
+
+    @property
+    def both(self) -> frozenset[Address]:
+        """Return the two as a set."""
+        return frozenset((self.rtp, self.rtcp))
+
+
+class DatagramPort(Protocol):
+    """What is used of asyncio's datagram transport; typeshed does not tell that it counts what waits."""
+
+    def sendto(self, data: bytes, addr: Address) -> None:
+        """Send, or keep while the kernel takes none."""
+        ...
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait."""
+        ...
+
+    def get_extra_info(self, name: str) -> Any:  # noqa: ANN401 - as asyncio has it
+        """Return what asyncio knows of the socket."""
+        ...
+
+    def close(self) -> None:
+        """Close the port."""
+        ...
 
 
 class InterleavedSink:
@@ -48,30 +87,42 @@ class InterleavedSink:
 class UdpPorts:
     """The server's RTP and RTCP ports: an even one and the next, shared by all clients."""
 
-    def __init__(self, rtp: asyncio.DatagramTransport, rtcp: asyncio.DatagramTransport, listeners: "Listeners") -> None:
+    def __init__(self, rtp: DatagramPort, rtcp: DatagramPort, listeners: Listeners) -> None:
+        """Take two open ports and the dictionary from which the one for RTCP learns whom to tell of a report."""
         self.rtp = rtp
         self.rtcp = rtcp
-        self.listeners = listeners
-        """By a client's RTCP address: called when it sends a receiver report."""
+        self._listeners = listeners
+        self._taken: set[Address] = set()
 
     @property
     def numbers(self) -> tuple[int, int]:
         """Return both port numbers."""
         return self.rtp.get_extra_info("sockname")[1], self.rtcp.get_extra_info("sockname")[1]
 
+    def is_free(self, pair: AddressPair, own: AddressPair | None) -> bool:
+        """Tell whether no session but the one that has `own` sends to either address."""
+        return self._taken.isdisjoint(pair.both if own is None else pair.both - own.both)
+
+    def take(self, pair: AddressPair, on_report: Callable[[], None]) -> None:
+        """Keep a free pair for a session; `on_report` is called when its client sends a receiver report."""
+        self._taken |= pair.both
+        self._listeners[pair.rtcp] = on_report
+
+    def give_back(self, pair: AddressPair) -> None:
+        """Let others have what `take` took."""
+        self._taken -= pair.both
+        del self._listeners[pair.rtcp]
+
     @classmethod
     async def open(cls, host: str) -> "UdpPorts":
         """Bind a free pair; TransientError where none was found."""
-        loop = asyncio.get_running_loop()
         listeners: Listeners = {}
         for _ in range(_PAIR_TRIES):
-            rtp, _ = await loop.create_datagram_endpoint(lambda: _Inbox({}), local_addr=(host, 0))
+            rtp = await _bind({}, host, 0)
             port = rtp.get_extra_info("sockname")[1]
             if port % 2 == 0 and port < 65535:
                 try:
-                    rtcp, _ = await loop.create_datagram_endpoint(
-                        lambda: _Inbox(listeners), local_addr=(host, port + 1)
-                    )
+                    rtcp = await _bind(listeners, host, port + 1)
                 except OSError:
                     rtp.close()
                     continue
@@ -83,9 +134,6 @@ class UdpPorts:
         """Close both ports."""
         self.rtp.close()
         self.rtcp.close()
-
-
-Listeners = dict[Address, Callable[[], None]]
 
 
 class _Inbox(asyncio.DatagramProtocol):
@@ -100,28 +148,38 @@ class _Inbox(asyncio.DatagramProtocol):
             listener()
 
 
+async def _bind(listeners: Listeners, host: str, port: int) -> DatagramPort:
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Inbox(listeners), local_addr=(host, port))
+    return cast("DatagramPort", transport)  # asyncio's own have it, as the transports of streams
+
+
 class UdpSink:
     """Sends datagrams to one client."""
 
-    def __init__(self, ports: UdpPorts, connection: asyncio.WriteTransport, rtp: Address, rtcp: Address) -> None:
+    def __init__(self, ports: UdpPorts, connection: asyncio.WriteTransport, pair: AddressPair) -> None:
         self._ports = ports
         self._connection = connection
-        self._rtp = rtp
-        self._rtcp = rtcp
+        self._pair = pair
 
     def send_rtp(self, packets: Sequence[bytes]) -> None:
-        """Send the packets of one frame."""
+        """Send the packets of one frame; they are lost while too much waits, as on a network."""
         for packet in packets:
-            self._ports.rtp.sendto(packet, self._rtp)
+            _send(self._ports.rtp, packet, self._pair.rtp)
 
     def send_rtcp(self, packet: bytes) -> None:
-        """Send one RTCP packet."""
-        self._ports.rtcp.sendto(packet, self._rtcp)
+        """Send one RTCP packet; it is lost while too much waits."""
+        _send(self._ports.rtcp, packet, self._pair.rtcp)
 
     def backlog_bytes(self) -> int:
-        """Return 0: datagrams wait for nobody."""
+        """Return 0: what waits is that of all clients, and no fault of this one."""
         return 0
 
     def abort(self) -> None:
         """Cut the RTSP connection that the session belongs to."""
         self._connection.abort()
+
+
+def _send(port: DatagramPort, packet: bytes, address: Address) -> None:
+    if port.get_write_buffer_size() <= MAX_DATAGRAM_BACKLOG_BYTES:
+        port.sendto(packet, address)

@@ -26,19 +26,29 @@ class Moment:
     payloads: tuple[bytes, ...]
 
 
+class PacketizedLoop:
+    """The RTP payloads of a loop, worked out once for all cameras that show it: they are as large as the loop."""
+
+    def __init__(self, loop: EncodedLoop) -> None:
+        self.loop = loop
+        self.payloads = tuple(packetize_unit(loop, unit) for unit in loop.units)
+        """Of each unit."""
+        self.packets_before = (0, *accumulate(len(payloads) for payloads in self.payloads))
+        """How many packets precede each unit, and at the end how many there are."""
+        self.times_90k = tuple(unit.pts_90k for unit in loop.units)
+
+
 class Timeline:
-    """An encoded loop laid out without end.
+    """A packetised loop laid out without end.
 
     Sequence numbers count every frame, sent or not: what a frozen camera did not send is missing to its clients, as
     after a break of the network.
     """
 
-    def __init__(self, loop: EncodedLoop, first_sequence: int = 0, first_timestamp: int = 0) -> None:
-        self._units: tuple[AccessUnit, ...] = loop.units
-        self._duration_90k = loop.duration_90k
-        self._payloads = tuple(packetize_unit(loop, unit) for unit in loop.units)
-        self._packets_before = (0, *accumulate(len(payloads) for payloads in self._payloads))
-        self._times_90k = [unit.pts_90k for unit in loop.units]
+    def __init__(self, packets: PacketizedLoop, first_sequence: int = 0, first_timestamp: int = 0) -> None:
+        self._units: tuple[AccessUnit, ...] = packets.loop.units
+        self._duration_90k = packets.loop.duration_90k
+        self._packets = packets
         self._first_sequence = first_sequence
         self._first_timestamp = first_timestamp
 
@@ -47,20 +57,21 @@ class Timeline:
         rounds, index = divmod(position, len(self._units))
         unit = self._units[index]
         media_90k = rounds * self._duration_90k + unit.pts_90k
+        packets_before = self._packets.packets_before
         return Moment(
             position=position,
             unit_index=index,
             is_keyframe=unit.is_keyframe,
             media_s=media_90k / RTP_CLOCK_HZ,
-            sequence=self._first_sequence + rounds * self._packets_before[-1] + self._packets_before[index],
+            sequence=self._first_sequence + rounds * packets_before[-1] + packets_before[index],
             rtp_timestamp=self._first_timestamp + media_90k,
-            payloads=self._payloads[index],
+            payloads=self._packets.payloads[index],
         )
 
     def position_at(self, media_s: float) -> int:
         """Return the position of the frame that is shown at a time from 0."""
         rounds, rest_90k = divmod(int(media_s * RTP_CLOCK_HZ), self._duration_90k)
-        return rounds * len(self._units) + bisect_right(self._times_90k, rest_90k) - 1
+        return rounds * len(self._units) + bisect_right(self._packets.times_90k, rest_90k) - 1
 
     def next_keyframe(self, position: int) -> Moment:
         """Return the first key frame at or after a position."""
