@@ -1,5 +1,7 @@
 import random
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from nvr.assets.download import DownloadLimits, HttpDownloader
 from nvr.core.backoff import Backoff
 from nvr.core.clock import ManualClock
-from nvr.core.errors import DownloadError
+from nvr.core.errors import DownloadError, TransientError
 from tests.assets.onnx_bytes import onnx_bytes
 from tests.assets.web import Site, serve
 
@@ -219,3 +221,74 @@ def test_nobody_there_is_told_in_one_sentence(tmp_path: Path) -> None:
 def test_a_url_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(DownloadError):
         fetch(Site(b"", url=url), tmp_path / "part")
+
+
+PATIENT = DownloadLimits(connect_timeout_s=600, read_timeout_s=600)
+
+
+def cancel_fetch(url: str, part: Path, is_cancelled: Callable[[], bool], backoff: Backoff | None = None) -> None:
+    """Fail unless the download ends by the cancellation, which is not an error of the network."""
+    downloader = HttpDownloader(PATIENT, backoff=backoff or Backoff(600.0, 600.0))
+    with pytest.raises(TransientError, match=f"the download of {url} was cancelled") as caught:
+        downloader.download(
+            url,
+            part,
+            size_bytes=len(DATA),
+            max_bytes=len(DATA),
+            progress=lambda _done, _total: None,
+            is_cancelled=is_cancelled,
+        )
+    assert not isinstance(caught.value, DownloadError)
+
+
+def download_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("the download of")]
+
+
+def test_is_cancelled_between_two_chunks(site: Site, tmp_path: Path) -> None:
+    site.block_bytes, site.pause_s = 4000, 0.02
+    part = tmp_path / "part"
+    cancel_fetch(site.url, part, lambda: part.exists() and part.stat().st_size > 0)
+    assert part.stat().st_size < len(DATA)
+    assert download_threads() == []
+
+
+def test_is_cancelled_while_the_server_is_silent(site: Site, tmp_path: Path) -> None:
+    site.stalls_after = 131_072
+    cancel_fetch(site.url, tmp_path / "part", lambda: len(site.requests) > 0)
+
+
+def test_is_cancelled_while_the_server_does_not_even_answer(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/x.onnx"
+        part = tmp_path / "part"
+        cancel_fetch(url, part, part.exists)
+
+
+def test_is_cancelled_in_the_pause_between_two_tries(site: Site, tmp_path: Path) -> None:
+    site.statuses = [503] * 10
+    cancel_fetch(site.url, tmp_path / "part", lambda: len(site.requests) > 0)
+    assert len(site.requests) == 1
+    assert download_threads() == []
+
+
+def test_what_was_cancelled_before_asks_nobody(site: Site, tmp_path: Path) -> None:
+    cancel_fetch(site.url, tmp_path / "part", lambda: True)
+    assert site.requests == []
+    assert download_threads() == []
+
+
+def test_what_nobody_cancels_is_fetched_and_fails_as_without_the_question(site: Site, tmp_path: Path) -> None:
+    told: list[int] = []
+    downloader = HttpDownloader(QUICK, backoff=Backoff(0.001, 0.002))
+    options = {"size_bytes": len(DATA), "max_bytes": len(DATA)}
+    downloader.download(
+        site.url, tmp_path / "part", progress=lambda n, _: told.append(n), is_cancelled=lambda: False, **options
+    )
+    assert (tmp_path / "part").read_bytes() == DATA
+    assert told[-1] == len(DATA)
+    site.statuses = [404]
+    with pytest.raises(DownloadError, match="the server answers 404"):
+        downloader.download(
+            site.url, tmp_path / "part", progress=lambda _done, _: None, is_cancelled=lambda: False, **options
+        )

@@ -12,9 +12,11 @@ import pytest
 
 from nvr.assets.catalogue import load_catalogue
 from nvr.assets.download import DownloadLimits, HttpDownloader
+from nvr.assets.files import locked
 from nvr.assets.store import AssetStore
 from nvr.core.backoff import Backoff
-from nvr.core.errors import ConfigurationError, DownloadError, ModelError, OfflineError
+from nvr.core.clock import SystemClock
+from nvr.core.errors import ConfigurationError, DownloadError, ModelError, OfflineError, TransientError
 from tests.assets.entries import entry_for
 from tests.assets.onnx_bytes import onnx_bytes
 from tests.assets.web import Site, serve
@@ -120,6 +122,29 @@ def test_an_interrupted_download_leaves_nothing(site: Site, tmp_path: Path) -> N
         make_store(tmp_path).get(entry_for(site.url, DATA), interrupt)
     assert leftovers(tmp_path / "cache") == []
     assert make_store(tmp_path).get(entry_for(site.url, DATA)).read_bytes() == DATA
+
+
+def test_a_cancelled_download_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    site.stalls_after = 131_072
+    part = tmp_path / "cache" / ".partial" / "tiny.part"
+    store, entry = make_store(tmp_path), entry_for(site.url, DATA)
+    with pytest.raises(TransientError, match="was cancelled") as caught:
+        store.get(entry, is_cancelled=lambda: part.is_file() and part.stat().st_size > 0)
+    assert not isinstance(caught.value, DownloadError)
+    assert leftovers(tmp_path / "cache") == []
+    assert not part.exists()
+    site.stalls_after = None
+    assert store.get(entry, is_cancelled=lambda: False).read_bytes() == DATA
+
+
+def test_waiting_for_another_process_can_be_cancelled(site: Site, tmp_path: Path) -> None:
+    lock = tmp_path / "cache" / ".partial" / "tiny.lock"
+    with (
+        locked(lock, SystemClock(), 1.0),
+        pytest.raises(TransientError, match=r"tiny\.lock: waiting for another process was cancelled"),
+    ):
+        make_store(tmp_path).get(entry_for(site.url, DATA), is_cancelled=lambda: True)
+    assert site.requests == []
 
 
 CHILD = """

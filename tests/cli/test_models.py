@@ -126,9 +126,11 @@ app(["models", "pull", "tiny"], obj=catalogue_of(entry_for(sys.argv[1], Path(sys
 """
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("signal_number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 def test_a_pull_that_is_ended_leaves_nothing_that_passes_for_the_model(
-    cache: Path, tmp_path: Path, signal_number: signal.Signals
+    cache: Path, tmp_path: Path, signal_number: signal.Signals, status: int
 ) -> None:
     data = onnx_bytes()
     (tmp_path / "data").write_bytes(data)
@@ -144,7 +146,7 @@ def test_a_pull_that_is_ended_leaves_nothing_that_passes_for_the_model(
                 time.sleep(0.02)
             child.send_signal(signal_number)
             _, complaints = child.communicate(timeout=DEADLINE_S)
-        assert child.returncode != 0
+        assert child.returncode == status
         assert "Traceback" not in complaints
         assert not list(cache.rglob("*.onnx"))
         assert part.exists() == (signal_number == signal.SIGKILL)
@@ -154,6 +156,13 @@ def test_a_pull_that_is_ended_leaves_nothing_that_passes_for_the_model(
         assert run("pull", "tiny", catalogue=catalogue).exit_code == 0
         assert run("check", "tiny", catalogue=catalogue).exit_code == 0
         assert not part.exists()
+
+
+def test_a_pull_gives_the_handler_of_sigterm_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with serve(DATA) as site:
+        assert run("pull", "tiny", catalogue=catalogue_of(entry_for(site.url, DATA))).exit_code == 0
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_help_starts_without_http_and_tables() -> None:

@@ -12,9 +12,10 @@ from typing import BinaryIO
 
 import httpx
 
+from nvr.assets.cancelling import POLL_S, IsCancelled, run_cancellable
 from nvr.core.backoff import Backoff
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import DownloadError
+from nvr.core.errors import DownloadError, TransientError
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes there so far and the bytes in all, None where nobody knows."""
@@ -48,6 +49,11 @@ class _Order:
     size_bytes: int | None
     max_bytes: int
     progress: Progress
+    is_cancelled: IsCancelled
+
+    def check_cancelled(self) -> None:
+        if self.is_cancelled():
+            raise TransientError(f"the download of {self.url} was cancelled")
 
 
 class _TryAgainError(Exception):
@@ -90,7 +96,16 @@ class HttpDownloader:
         self._backoff = backoff or Backoff(initial_s=0.5, max_s=10.0)
         self._sleep = sleep
 
-    def download(self, url: str, part: Path, *, size_bytes: int | None, max_bytes: int, progress: Progress) -> None:
+    def download(
+        self,
+        url: str,
+        part: Path,
+        *,
+        size_bytes: int | None,
+        max_bytes: int,
+        progress: Progress,
+        is_cancelled: IsCancelled | None = None,
+    ) -> None:
         """Write what `url` serves to `part`, from the first byte on; what was in `part` goes.
 
         Args:
@@ -98,14 +113,26 @@ class HttpDownloader:
             part: The file to write. The caller removes it after an error.
             size_bytes: How long the file is to be, None if unknown.
             max_bytes: More than that is not read from the network.
-            progress: Called after each chunk.
+            progress: Called after each chunk; from another thread where there is an `is_cancelled`.
+            is_cancelled: Asked ten times a second; once it says yes, the download ends within about a second.
 
         Raises:
             DownloadError: It is not there, too long, too short, or no try succeeded.
+            TransientError: It was cancelled.
             OSError: `part` cannot be written.
         """
+        if is_cancelled is None:
+            self._download(_Order(url, size_bytes, max_bytes, progress, _nobody_cancels), part)
+            return
+        run_cancellable(
+            lambda is_left: self._download(_Order(url, size_bytes, max_bytes, progress, is_left), part),
+            is_cancelled,
+            f"the download of {url}",
+        )
+
+    def _download(self, order: _Order, part: Path) -> None:
         limits = self._limits
-        order = _Order(url, size_bytes, max_bytes, progress)
+        order.check_cancelled()
         self._backoff.reset()
         timeout = httpx.Timeout(limits.read_timeout_s, connect=limits.connect_timeout_s)
         with (
@@ -128,8 +155,16 @@ class HttpDownloader:
                 fruitless += cost
                 if fruitless >= limits.tries:
                     break
-                self._sleep(self._backoff.next_s())
-        raise DownloadError(f"{url}: {reason}, after several tries")
+                self._pause(order, self._backoff.next_s())
+        raise DownloadError(f"{order.url}: {reason}, after several tries")
+
+    def _pause(self, order: _Order, pause_s: float) -> None:
+        """Sleep in slices, so that a cancellation need not wait for the whole of a long one."""
+        while pause_s > 0:
+            order.check_cancelled()
+            self._sleep(min(pause_s, POLL_S))
+            pause_s -= POLL_S
+        order.check_cancelled()
 
     def _try_once(self, client: httpx.Client, order: _Order, state: _Part) -> None:
         headers = {"Accept-Encoding": "identity"}
@@ -159,6 +194,7 @@ class HttpDownloader:
         limit_bytes = order.size_bytes or order.max_bytes
         began_s, began_bytes = self._clock.monotonic(), state.received_bytes
         for chunk in response.iter_raw():
+            order.check_cancelled()
             if state.received_bytes + len(chunk) > limit_bytes:
                 raise DownloadError(f"{order.url}: expected at most {limit_bytes} bytes, the server sends more")
             state.file.write(chunk)
@@ -168,6 +204,10 @@ class HttpDownloader:
             pace = (state.received_bytes - began_bytes) / elapsed_s if elapsed_s > self._limits.grace_s else None
             if pace is not None and pace < self._limits.least_bytes_per_s:
                 raise _TryAgainError(f"the server sends {pace:.0f} bytes a second")
+
+
+def _nobody_cancels() -> bool:
+    return False
 
 
 def _begin(url: str, state: _Part, response: httpx.Response, *, is_resume: bool) -> None:

@@ -9,10 +9,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from nvr.assets.cancelling import POLL_S, IsCancelled
 from nvr.core.clock import Clock
-from nvr.core.errors import DownloadError
-
-_LOCK_POLL_S = 0.1
+from nvr.core.errors import DownloadError, TransientError
 
 
 def sha256_of(path: Path) -> str:
@@ -44,16 +43,18 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, clock: Clock, timeout_s: float) -> Iterator[None]:
+def locked(path: Path, clock: Clock, timeout_s: float, is_cancelled: IsCancelled | None = None) -> Iterator[None]:
     """Keep other processes out of a block; the lock ends with its owner, even by `kill -9`.
 
     Args:
         path: The lock file. It stays, empty, for deleting it would let two processes in.
         clock: For the timeout.
         timeout_s: How long to wait for another process.
+        is_cancelled: Asked while it waits.
 
     Raises:
         DownloadError: Another process still holds the lock after `timeout_s`.
+        TransientError: The wait was cancelled.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
@@ -62,7 +63,9 @@ def locked(path: Path, clock: Clock, timeout_s: float) -> Iterator[None]:
         while not _try_lock(file.fileno()):
             if clock.monotonic() >= give_up_s:
                 raise DownloadError(f"{path}: another process has held this lock for {timeout_s:g} s")
-            pause.wait(_LOCK_POLL_S)
+            if is_cancelled is not None and is_cancelled():
+                raise TransientError(f"{path}: waiting for another process was cancelled")
+            pause.wait(POLL_S)
         yield
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nvr.assets.catalogue import Catalogue, Task, load_catalogue
+from nvr.assets.cancelling import IsCancelled
+from nvr.assets.catalogue import AssetEntry, Catalogue, Task, load_catalogue
 from nvr.assets.spec import ModelSpec
 from nvr.assets.spec_table import ClassLists, parse_spec
 from nvr.assets.store import AssetStore, Progress
@@ -43,6 +44,7 @@ def resolve_model(
     task: Task = "detect",
     catalogue: Catalogue | None = None,
     progress: Progress | None = None,
+    is_cancelled: IsCancelled | None = None,
 ) -> ResolvedModel:
     """Find out what a model reference means and have its file at hand, fetching it where needed.
 
@@ -52,10 +54,12 @@ def resolve_model(
         task: What the model is for; a model of another task is refused.
         catalogue: Another than the package's own.
         progress: Told of a download.
+        is_cancelled: Asked while something is fetched, see `AssetStore.get`.
 
     Raises:
         ModelError: It means nothing, the file is no ONNX file, or its sidecar is wrong.
         DownloadError: A catalogue model could not be fetched.
+        TransientError: The download was cancelled.
         OfflineError: A catalogue model is not here and the network is off.
     """
     known = catalogue or load_catalogue()
@@ -67,7 +71,8 @@ def resolve_model(
         return ResolvedModel("roboflow", _roboflow_id(text.removeprefix(ROBOFLOW_PREFIX)), None, None)
     if text.lower().endswith(".onnx"):
         return _from_file(Path(text), known.class_lists)
-    return _from_catalogue(text, store, task, known, progress)
+    entry = _entry(text, task, known)
+    return ResolvedModel("onnx", entry.name, store.get(entry, progress, is_cancelled), entry.spec)
 
 
 def _roboflow_id(model_id: str) -> str:
@@ -120,9 +125,7 @@ def read_sidecar(path: Path, class_lists: ClassLists) -> ModelSpec | None:
     return parse_spec(Table(values, str(path)), class_lists)
 
 
-def _from_catalogue(
-    text: str, store: AssetStore, task: Task, catalogue: Catalogue, progress: Progress | None
-) -> ResolvedModel:
+def _entry(text: str, task: Task, catalogue: Catalogue) -> AssetEntry:
     names = [entry.name for entry in catalogue.entries if entry.kind == "model" and entry.task == task]
     if all(entry.name != text for entry in catalogue.entries):
         hint = near_matches(text, [*names, MOTION]) or f"; the catalogue has {', '.join(names)}"
@@ -130,4 +133,4 @@ def _from_catalogue(
     entry = catalogue.find(text)
     if entry.task != task:
         raise ModelError(f"model: {text} is for {entry.task or 'watching'}, expected a model for {task}")
-    return ResolvedModel("onnx", entry.name, store.get(entry, progress), entry.spec)
+    return entry

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 import platformdirs
 
+from nvr.assets.cancelling import IsCancelled
 from nvr.assets.catalogue import AssetEntry
 from nvr.assets.files import locked, publish, sha256_of
 from nvr.assets.lock import FirstSeen, ModelsLock
@@ -45,8 +46,17 @@ class Progress(Protocol):
 class Downloader(Protocol):
     """Whatever writes the bytes behind a URL to a file; `nvr.assets.download` has the real one."""
 
-    def download(self, url: str, part: Path, *, size_bytes: int | None, max_bytes: int, progress: Progress) -> None:
-        """Write `part` whole or raise DownloadError."""
+    def download(
+        self,
+        url: str,
+        part: Path,
+        *,
+        size_bytes: int | None,
+        max_bytes: int,
+        progress: Progress,
+        is_cancelled: IsCancelled | None = None,
+    ) -> None:
+        """Write `part` whole or raise DownloadError; after a cancellation, another TransientError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +123,20 @@ class AssetStore:
         located = self.locate(entry)
         return None if located is None else located.path
 
-    def get(self, entry: AssetEntry, progress: Progress | None = None) -> Path:
+    def get(self, entry: AssetEntry, progress: Progress | None = None, is_cancelled: IsCancelled | None = None) -> Path:
         """Return a file whose checksum is right, fetching it where there is none.
 
         A wrong file in our own cache is fetched anew; a wrong one in `NVR_ASSETS_DIR` is the user's to judge.
 
+        Args:
+            entry: What is wanted.
+            progress: Told of a download; from another thread where there is an `is_cancelled`.
+            is_cancelled: Asked ten times a second, from this thread, during a download or the wait for another process.
+
         Raises:
             ModelError: The file here has another checksum, or the first download was another file.
             DownloadError: It could not be fetched; nothing of it is left.
+            TransientError: It was cancelled; nothing of it is left.
             OfflineError: It is not here and the network is off.
             ConfigurationError: A folder cannot be read or written.
         """
@@ -139,7 +155,7 @@ class AssetStore:
                 raise OfflineError(
                     f"{entry.name} is not here and NVR_OFFLINE is set: {self._by_hand(entry, entry.url)}"
                 )
-            return self._fetch(entry, progress)
+            return self._fetch(entry, progress, is_cancelled)
 
     def verify(self, entry: AssetEntry, path: Path, *, should_record: bool = True) -> None:
         """Compare a file with the checksum of its entry, or with the one first seen here.
@@ -176,21 +192,23 @@ class AssetStore:
                 f"is meant, remove its entry from {self._lock.path}"
             )
 
-    def _fetch(self, entry: AssetEntry, progress: Progress | None) -> Path:
+    def _fetch(self, entry: AssetEntry, progress: Progress | None, is_cancelled: IsCancelled | None) -> Path:
         target = self._cache_dir / entry.path
         partial_dir = self._cache_dir / ".partial"
         part = partial_dir / f"{entry.name}.part"
-        with locked(partial_dir / f"{entry.name}.lock", self._clock, _DOWNLOAD_LOCK_TIMEOUT_S):
+        with locked(partial_dir / f"{entry.name}.lock", self._clock, _DOWNLOAD_LOCK_TIMEOUT_S, is_cancelled):
             if target.is_file() and self._is_right(entry, target):  # another process was first
                 return target
             try:
-                self._download(entry, part, progress)
+                self._download(entry, part, progress, is_cancelled)
                 publish(part, target)
             finally:
                 part.unlink(missing_ok=True)
         return target
 
-    def _download(self, entry: AssetEntry, part: Path, progress: Progress | None) -> None:
+    def _download(
+        self, entry: AssetEntry, part: Path, progress: Progress | None, is_cancelled: IsCancelled | None
+    ) -> None:
         downloader = self._downloader or _http_downloader()
         try:
             downloader.download(
@@ -199,6 +217,7 @@ class AssetStore:
                 size_bytes=entry.size_bytes,
                 max_bytes=entry.size_bytes or MAX_UNPINNED_BYTES,
                 progress=progress or _tell_nobody,
+                is_cancelled=is_cancelled,
             )
         except DownloadError as error:
             raise DownloadError(f"{entry.name} could not be fetched: {error}; {self._by_hand(entry, 'it')}") from error

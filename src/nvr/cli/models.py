@@ -1,6 +1,11 @@
 """`nvr models`: which models and sample videos there are, where they lie here, and getting them."""
 
+import contextlib
 import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +19,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="models", help="Models and sample videos: list, fetch, find and verify them.", no_args_is_help=True
 )
+
+EXIT_TERMINATED = 128 + signal.SIGTERM
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]", help="Names of the catalogue.")]
 
@@ -64,7 +71,7 @@ def pull(
     store = _store()
     failures = 0
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, transient=True) as bars:
+    with _cleaning_up_on_sigterm(), Progress(*columns, transient=True) as bars:
         for entry in entries:
             try:
                 path = _pull_one(entry, store, bars)
@@ -144,6 +151,23 @@ def _pull_one(entry: "AssetEntry", store: "AssetStore", bars: "Progress") -> str
         return str(store.get(entry, advance))
     finally:
         bars.remove_task(bar)
+
+
+@contextlib.contextmanager
+def _cleaning_up_on_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into an exception, which lets a download remove its part; by default the process just ends."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # a program that embeds the command has handlers of its own
+        return
+
+    def leave(_number: int, _frame: object) -> None:
+        sys.exit(EXIT_TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _row(entry: "AssetEntry", store: "AssetStore") -> dict[str, object]:
