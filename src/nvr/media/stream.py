@@ -10,7 +10,7 @@ import av
 
 from nvr.core.backoff import Backoff
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import ConfigurationError, CredentialsError, NvrError, StreamError, UnsupportedError
+from nvr.core.errors import CredentialsError, NvrError, StreamError, UnsupportedError
 from nvr.core.masking import mask_credentials
 from nvr.core.rate import RateMeter
 from nvr.core.throttle import ThrottledLog
@@ -199,8 +199,8 @@ class CameraStream:
         self._phase = StreamState.STOPPED
 
     def _is_worth_retrying(self, error: NvrError) -> bool:
-        is_for_a_person = isinstance(error, ConfigurationError) and is_file(self.uri)
-        return not isinstance(error, UnsupportedError) and not is_for_a_person
+        # a file that cannot be read now will not mend by itself as a camera does
+        return not isinstance(error, UnsupportedError) and not is_file(self.uri)
 
     def _pause_s(self, error: NvrError) -> float:
         # cameras lock an account out after some wrong passwords
