@@ -45,7 +45,7 @@ def _motion(config: StreamProcessorConfig) -> MotionDetector:
 
 
 def _load(config: StreamProcessorConfig, is_cancelled: Callable[[], bool]) -> Detector:
-    model = resolve_model(config.model_id, AssetStore.from_environment())
+    model = resolve_model(config.model_id, AssetStore.from_environment(), is_cancelled=is_cancelled)
     if model.kind == "motion":
         return _motion(config)
     if model.kind == "roboflow":
