@@ -168,7 +168,14 @@ class _Tile:
         if view.footnote is not None:
             self._renderer.draw_footnote(self._canvas, self._rect, view.footnote)
         if is_live and view.event is not None and view.frame is not None:
-            self._renderer.draw_detections(self._canvas, view.event, area, view.frame.width, view.frame.height)
+            self._renderer.draw_detections(
+                self._canvas,
+                view.event,
+                area,
+                view.frame.width,
+                view.frame.height,
+                header_bottom=self._renderer.header_height_px,
+            )
             self.drawn = view.event
 
     def _take_picture(self, view: CameraView) -> None:
