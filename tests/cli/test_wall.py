@@ -113,6 +113,7 @@ def test_no_camera_that_delivers_ends_with_one_sentence_without_the_password(tmp
         (["rtsp://cam/1", "--snapshot", "wall.gif"], "a snapshot is a .png or .jpg file, got wall.gif"),
         (["rtsp://cam/1", "--snapshot", "w.png", "--tile-width", "3"], "tile_width"),
         (["rtsp://cam/1", "--http", "0", "--http-host", "203.0.113.7"], "cannot listen on port 0 of 203.0.113.7"),
+        (["rtsp://cam/1", "--http", "0", "--http-host", "a..b"], "neither an address nor a host name"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_the_status_of_a_wrong_usage(options: list[str], sentence: str) -> None:

@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +10,7 @@ from nvr.wall.camera_view import Camera
 from nvr.wall.compositor import GAP_PX, Compositor
 from nvr.wall.detection_cache import DetectionCache
 from nvr.wall.layout import GridLayout, Rect
-from nvr.wall.palette import AMBER, RED, Colour, colour_of_object
+from nvr.wall.palette import AMBER, GREEN, RED, Colour, colour_of_object
 from nvr.wall.pixels import Picture
 from tests.wall.fakes import Array, FakeCamera, PlainFrame, event_of
 
@@ -35,6 +36,10 @@ class Wall:
 
 MIDDLE = Rect(40, 70, 240, 50)
 """Where a tile of 320 x 180 has its words."""
+
+
+DOT = Rect(0, 0, 24, 24)
+"""Where a tile of 320 x 180 has the dot of its state."""
 
 
 def n_pixels_like(picture: Picture, colour: Colour) -> int:
@@ -189,9 +194,76 @@ def test_a_frame_that_cannot_be_converted_is_told_on_the_tile_and_the_next_is_sh
     wall.sources[1].show()
     wall.sources[0].frame = Broken(7, wall.clock.monotonic())
     assert n_pixels_like(wall.part(0, MIDDLE), RED) > 60
+    assert n_pixels_like(wall.part(0, DOT), RED) > 3
+    assert n_pixels_like(wall.part(0, DOT), GREEN) == 0
     assert n_pixels_like(wall.part(1, MIDDLE), RED) == 0
     wall.sources[0].show(luma=150)
     assert n_pixels_like(wall.part(0, MIDDLE), RED) == 0
+    assert n_pixels_like(wall.part(0, DOT), GREEN) > 3
+
+
+def _absurd_event(wall: Wall) -> None:
+    wall.sources[0].show(luma=90)
+    event = event_of(0, (40, 60, 120, 160), extra={"frame_width": 640, "frame_height": 360})
+    wall.cache.put(event.model_copy(update={"frame_width": 10**400}))
+
+
+def _exploding_frame(wall: Wall) -> None:
+    class Exploding(PlainFrame):
+        def planes(self) -> tuple[Array, Array, Array] | None:
+            raise ZeroDivisionError("no planes")
+
+    wall.sources[0].show()
+    wall.sources[0].frame = Exploding(77, wall.clock.monotonic())
+
+
+@pytest.mark.parametrize("breaks", [_absurd_event, _exploding_frame])
+def test_a_tile_that_cannot_be_drawn_says_so_and_the_others_stay_live(
+    breaks: Callable[[Wall], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    wall = Wall(2)
+    wall.sources[0].show()
+    wall.sources[1].show(luma=60)
+    wall.compositor.compose()
+    breaks(wall)
+    assert n_pixels_like(wall.part(0, MIDDLE), RED) > 60
+    assert n_pixels_like(wall.part(0, DOT), RED) > 3
+    assert wall.compositor.compose().events == {}
+    for luma in (100, 200):
+        wall.sources[1].show(luma=luma)
+        assert abs(int(wall.tile(1)[100, 160, 0]) - luma) < 25
+    shown = wall.compositor.compose()
+    assert wall.compositor.compose() is shown
+    failures = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert failures[0].exc_info is not None
+    assert "the tile of Camera 0 could not be drawn" in failures[0].getMessage()
+    wall.clock.advance(1.5)
+    wall.sources[0].show(luma=150)
+    assert n_pixels_like(wall.part(0, DOT), GREEN) > 3
+    assert n_pixels_like(wall.part(0, MIDDLE), RED) == 0
+
+
+def test_a_camera_that_cannot_be_looked_at_returns_as_it_was_when_it_can() -> None:
+    class Moody(FakeCamera):
+        is_broken = False
+
+        def latest(self) -> PlainFrame | None:
+            if self.is_broken:
+                raise ZeroDivisionError
+            return super().latest()
+
+    clock = ManualClock()
+    source = Moody(0, clock)
+    source.show(luma=150)
+    camera = Camera(source, DetectionCache(1.0, clock=clock), stale_after_s=3.0, clock=clock)
+    compositor = Compositor([camera], GridLayout(1, 320, 180))
+    before = compositor.compose()
+    source.is_broken = True
+    broken = compositor.compose()
+    assert n_pixels_like(broken.picture, RED) > 60
+    assert compositor.compose() is broken
+    source.is_broken = False
+    assert np.array_equal(compositor.compose().picture, before.picture)
 
 
 def test_as_many_cameras_as_tiles_are_asked_for() -> None:

@@ -1,21 +1,28 @@
+import asyncio
 import re
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
 import cv2
 import httpx
 import numpy as np
 import pytest
 
-from nvr.core.errors import ConfigurationError
-from nvr.wall import VideoWall
-from nvr.wall.http_server import WallServer
+from nvr.core.clock import SystemClock
+from nvr.core.errors import ConfigurationError, TransientError
+from nvr.media import StreamState
+from nvr.wall import VideoWall, VideoWallConfig
+from nvr.wall.http_app import is_loopback
+from nvr.wall.http_server import WallServer, page_url
 from nvr.wall.pixels import Picture
+from nvr.wall.video_wall import WallState
 from tests.wall.conftest import MakeWall
-from tests.wall.fakes import FakeCamera, wait_until
+from tests.wall.fakes import FakeCamera, PlainFrame, unused_port, wait_until
 
 TIMEOUT_S = 40.0
 Served = tuple[WallServer, VideoWall, list[FakeCamera]]
@@ -99,7 +106,7 @@ def test_the_page_lists_every_camera_with_its_state_and_links_each_tile(client: 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert re.findall(r'data-state="(\w+)"', page.text) == ["live", "live", "connecting"]
     assert re.findall(r'href="/tile/(\d)" aria-label="Enlarge Camera \d"', page.text) == ["0", "1", "2"]
-    assert '<img src="/wall.mjpeg"' in page.text
+    assert '<img src="/wall.mjpeg?id=' in page.text
     assert 'alt="Video wall of 3 cameras"' in page.text
 
 
@@ -115,7 +122,14 @@ def test_the_page_finds_its_style_and_script_and_nothing_else_is_served(client: 
         assert client.get(path).status_code == 200
     assert client.get("/static/../http_app.py").status_code == 404
     assert client.get("/static/page.py").status_code == 404
-    assert "default-src 'none'" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("path", ["/", "/wall.jpg", "/api/state.json", "/static/wall.js"])
+def test_no_other_site_may_embed_what_is_served(client: httpx.Client, path: str) -> None:
+    assert client.get(path).headers["cross-origin-resource-policy"] == "same-origin"
 
 
 def test_one_jpeg_per_request_is_the_picture_of_now(client: httpx.Client, served: Served) -> None:
@@ -130,7 +144,7 @@ def test_one_jpeg_per_request_is_the_picture_of_now(client: httpx.Client, served
 
 def test_a_tile_has_a_page_of_its_own(client: httpx.Client) -> None:
     page = client.get("/tile/1").text
-    assert '<img src="/tile/1.mjpeg"' in page
+    assert '<img src="/tile/1.mjpeg?id=' in page
     assert 'aria-label="Back to all cameras"' in page
 
 
@@ -161,20 +175,70 @@ def test_the_stream_is_made_of_jpegs_that_change(client: httpx.Client, path: str
     assert len(greys) >= 4
 
 
-@pytest.mark.usefixtures("lively")
-def test_a_slow_client_delays_no_other_and_gets_the_newest_picture_later(served: Served) -> None:
-    server = served[0]
-    with (
-        httpx.Client(base_url=server.url, timeout=TIMEOUT_S, trust_env=False) as slow,
-        httpx.Client(base_url=server.url, timeout=TIMEOUT_S, trust_env=False) as quick,
-        slow.stream("GET", "/wall.mjpeg") as slow_response,
-        quick.stream("GET", "/wall.mjpeg") as quick_response,
-    ):
-        quick_reader, slow_reader = MjpegReader(quick_response), MjpegReader(slow_response)
-        slow_reader.next_part()
-        for _ in range(40):
-            decoded(quick_reader.next_part())
-        assert decoded(slow_reader.next_part()).shape == decoded(quick_reader.next_part()).shape
+def test_a_slow_client_delays_no_other_and_gets_the_newest_picture_later(
+    make_wall: MakeWall, request: pytest.FixtureRequest
+) -> None:
+    # noise, so that a JPEG is larger than all that the sockets hold and the slow client really holds up its own stream
+    wall, sources = make_wall(1, stale_after_seconds=600, tile_width=1920, tile_height=1080, display_fps=60)
+    sources[0].frame = NoisyFrame(0, sources[0].clock.monotonic(), luma=20)
+    sources[0].state = StreamState.RUNNING
+    wall.start()
+    server = WallServer(wall)
+    request.addfinalizer(server.stop)
+    server.start()
+    with socket.socket() as slow, httpx.Client(base_url=server.url, timeout=TIMEOUT_S, trust_env=False) as client:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.settimeout(TIMEOUT_S)
+        slow.connect(("127.0.0.1", server.port))
+        slow.sendall(b"GET /wall.mjpeg HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        received = slow.recv(2000)
+        with client.stream("GET", "/wall.mjpeg") as quick:
+            reader = MjpegReader(quick)
+            greys = [mean_grey(reader.next_part())]
+            for step in range(1, 25):
+                sources[0].frame = NoisyFrame(step, sources[0].clock.monotonic(), luma=20 + 8 * step)
+                # each step is 8 x 255 / 219 = 9 grey levels, for video luma goes from 16 to 235
+                while (grey := mean_grey(reader.next_part())) < greys[-1] + 5:
+                    pass
+                greys.append(grey)
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+        parts: list[float] = []
+        while not parts or parts[-1] < greys[-1] - 4:
+            chunk = slow.recv(1 << 20)
+            assert chunk, f"the stream ended after pictures of {parts}"
+            received = take_parts(received + chunk, parts)
+        # first what the kernel held for it (about 4 MB), then the newest: not all that was shown in between
+        assert parts[0] < greys[1]
+        assert len(parts) <= len(greys) - 8
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyFrame(PlainFrame):
+    """Noise around a grey level; hardly compresses."""
+
+    width: int = 1920
+    height: int = 1080
+
+    def planes(self) -> tuple[Picture, Picture, Picture] | None:
+        noise = np.random.default_rng(self.frame_id).integers(0, 40, (self.height, self.width), np.uint8)
+        chroma = np.full((self.height // 2, self.width // 2), 128, np.uint8)
+        return (noise + np.uint8(self.luma - 20 if self.luma > 20 else 0)).astype(np.uint8), chroma, chroma
+
+
+def mean_grey(jpeg: bytes) -> float:
+    """Return the grey level of the lower half, which no header covers."""
+    return float(decoded(jpeg)[540:].mean())
+
+
+def take_parts(received: bytes, greys: list[float]) -> bytes:
+    """Move the whole JPEGs of a stream to the list as their grey levels; return what is left."""
+    while (head := re.search(rb"Content-Length: (\d+)\r\n\r\n", received)) is not None:
+        end = head.end() + int(head[1])
+        if len(received) < end:
+            break
+        greys.append(mean_grey(received[head.end() : end]))
+        received = received[end:]
+    return received
 
 
 def test_nothing_is_encoded_and_the_view_is_not_watched_when_the_last_client_has_left(
@@ -211,6 +275,118 @@ def test_more_streams_than_allowed_are_refused_and_a_place_becomes_free_again(ma
 
         wait_until(is_admitted, "a place becomes free")
     server.stop()
+
+
+def test_of_many_streams_asked_for_at_once_no_more_than_allowed_are_admitted(make_wall: MakeWall) -> None:
+    wall, sources = make_wall(1)
+    sources[0].show()
+    wall.start()
+    server = WallServer(wall, max_streams=4)
+    server.start()
+    asked = [socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) for _ in range(40)]
+    for connection in asked:
+        connection.sendall(b"GET /wall.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answers = [connection.recv(12) for connection in asked]
+    for connection in asked:
+        connection.close()
+    server.stop()
+    assert answers.count(b"HTTP/1.1 200") == 4
+    assert answers.count(b"HTTP/1.1 503") == 36
+
+
+@pytest.mark.parametrize("path", ["/wall.mjpeg", "/tile/0.mjpeg"])
+def test_the_head_of_a_stream_is_told_without_starting_one(client: httpx.Client, served: Served, path: str) -> None:
+    head = client.head(path)
+    assert head.status_code == 200
+    assert head.headers["content-type"].startswith("multipart/x-mixed-replace")
+    assert "content-length" not in head.headers
+    assert client.get("/api/state.json").json()["streams"] == []
+    assert not served[1].view().is_watched
+
+
+def test_the_state_names_the_streams_that_are_being_sent(client: httpx.Client) -> None:
+    def streams() -> list[str]:
+        return list(client.get("/api/state.json").json()["streams"])
+
+    assert streams() == []
+    with client.stream("GET", "/wall.mjpeg?id=first") as wall, client.stream("GET", "/tile/1.mjpeg?id=2-nd_") as tile:
+        readers = [MjpegReader(wall), MjpegReader(tile)]
+        assert all(reader.next_part() for reader in readers)
+        assert streams() == ["first", "2-nd_"]
+    wait_until(lambda: streams() == [], "no stream is named any more")
+
+
+@pytest.mark.parametrize("name", ["", "%3Cscript%3E", "x" * 41, "a%0Ab"])
+def test_a_stream_with_a_strange_name_is_sent_but_not_named(client: httpx.Client, name: str) -> None:
+    with client.stream("GET", f"/wall.mjpeg?id={name}") as response:
+        reader = MjpegReader(response)
+        assert decoded(reader.next_part()).size
+        assert client.get("/api/state.json").json()["streams"] == []
+
+
+def test_each_page_asks_for_a_stream_of_its_own(client: httpx.Client) -> None:
+    ids = {re.findall(r"mjpeg\?id=(\w+)", client.get("/").text)[0] for _ in range(3)}
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize("host", ["127.1", "127.0.0.5", "localhost", "2130706433"])
+def test_whatever_its_name_an_address_of_this_machine_only_is_private(make_wall: MakeWall, host: str) -> None:
+    server = WallServer(make_wall(1)[0], host=host)
+    server.start()
+    try:
+        assert server.is_private
+        assert httpx.get(f"http://{host}:{server.port}/", trust_env=False, timeout=TIMEOUT_S).status_code == 200
+        rebound = httpx.get(server.url, headers={"Host": "rebound.example"}, trust_env=False, timeout=TIMEOUT_S)
+        assert rebound.status_code == 400
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "0"])
+def test_a_page_for_the_network_is_not_private(make_wall: MakeWall, host: str) -> None:
+    server = WallServer(make_wall(1)[0], host=host)
+    server.start()
+    try:
+        assert not server.is_private
+        assert server.url == f"http://127.0.0.1:{server.port}/"
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "nul\x00"])
+def test_a_host_that_is_no_name_is_told_in_one_sentence(make_wall: MakeWall, host: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot listen on"):
+        WallServer(make_wall(1)[0], host=host).start()
+
+
+def test_a_server_that_ends_unasked_tells_it(caplog: pytest.LogCaptureFixture) -> None:
+    class Deadly(VideoWall):
+        def state(self) -> WallState:
+            for task in asyncio.all_tasks():
+                if task.get_name() == "wall-http":
+                    task.cancel()
+            return super().state()
+
+    clock = SystemClock()
+    config = VideoWallConfig(mqtt_host="127.0.0.1", mqtt_port=unused_port())
+    wall = Deadly(config, sources=[FakeCamera(0, clock)], clock=clock)
+    failed = threading.Event()
+    server = WallServer(wall, on_failed=failed.set)
+    server.start()
+    with suppress(httpx.HTTPError):  # the answer may or may not get out
+        httpx.get(f"{server.url}api/state.json", trust_env=False, timeout=TIMEOUT_S)
+    assert failed.wait(TIMEOUT_S)
+    assert isinstance(server.error, TransientError)
+    assert re.fullmatch(r"the wall's page http://127\.0\.0\.1:\d+/ has failed: .*ended unasked.*", str(server.error))
+    assert "the wall's page has failed" in caplog.text
+    server.stop()
+    wall.stop()
+
+
+def test_a_server_that_was_stopped_has_no_error(served: Served) -> None:
+    served[0].stop()
+    served[0].stop()
+    assert served[0].error is None
 
 
 def test_a_page_of_this_machine_only_answers_to_its_own_names_only(client: httpx.Client) -> None:
@@ -279,22 +455,22 @@ def test_an_address_that_is_not_ours_is_refused(served: Served, host: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("host", "url", "is_private"),
+    ("host", "address", "url", "is_private"),
     [
-        ("127.0.0.1", "http://127.0.0.1:80/", True),
-        ("0.0.0.0", "http://127.0.0.1:80/", False),
-        ("::1", "http://[::1]:80/", True),
-        ("::", "http://[::1]:80/", False),
-        ("camera-server", "http://camera-server:80/", False),
+        ("127.0.0.1", "127.0.0.1", "http://127.0.0.1:80/", True),
+        ("0.0.0.0", "0.0.0.0", "http://127.0.0.1:80/", False),
+        ("::1", "::1", "http://[::1]:80/", True),
+        ("::", "::", "http://[::1]:80/", False),
+        ("camera-server", "192.0.2.7", "http://camera-server:80/", False),
+        ("camera-server", "127.0.1.1", "http://camera-server:80/", True),
+        ("::ffff:127.0.0.1", "::ffff:127.0.0.1", "http://[::ffff:127.0.0.1]:80/", True),
+        ("fe80::1%eth0", "fe80::1%eth0", "http://[fe80::1%eth0]:80/", False),
     ],
 )
-def test_the_url_is_one_that_can_be_opened(make_wall: MakeWall, host: str, url: str, *, is_private: bool) -> None:
-    server = WallServer(make_wall(1)[0], host=host, port=80)
-    assert (server.url, server.is_private) == (url, is_private)
-
-
-def test_stopping_a_server_that_never_started_does_nothing(make_wall: MakeWall) -> None:
-    WallServer(make_wall(1)[0]).stop()
+def test_the_bound_address_decides_what_the_page_is_called(
+    host: str, address: str, url: str, *, is_private: bool
+) -> None:
+    assert (page_url(host, address, 80), is_loopback(address)) == (url, is_private)
 
 
 @pytest.mark.parametrize(("module", "missing"), [("http_server", "uvicorn"), ("window", "pygame")])

@@ -115,6 +115,44 @@ def test_the_label_of_a_box_at_the_top_stands_inside_the_picture() -> None:
     assert filled_columns > 40
 
 
+@pytest.mark.parametrize("top", [0, 5, 20, 30])
+def test_the_label_of_a_box_under_the_header_stands_below_it(top: int) -> None:
+    renderer, area = DetectionRenderer(), Rect(0, 0, 480, 270)
+    picture = tile_picture(480, 270)
+    event = event_of(0, (10, top, 300, 200))
+    renderer.draw_detections(picture, event, area, 480, 270, header_bottom=renderer.header_height_px)
+    before = picture.copy()
+    renderer.draw_header(picture, area, "Camera 1", "25 fps", GREEN)
+    filled = np.count_nonzero(np.all(before == colour_of_object("person", None), axis=2), axis=1)
+    # only the line along the top edge of the box may be under the header
+    under_header = filled[: renderer.header_height_px]
+    assert np.count_nonzero(under_header > 40) <= 3
+    assert np.count_nonzero(filled[renderer.header_height_px :] > 40) > 10
+
+
+def test_where_the_picture_begins_below_the_header_a_label_stands_above_its_box() -> None:
+    renderer, area = DetectionRenderer(), Rect(0, 60, 480, 150)
+    with_header, without = tile_picture(480, 270), tile_picture(480, 270)
+    event = event_of(0, (100, 40, 200, 100))
+    renderer.draw_detections(with_header, event, area, 480, 150, header_bottom=renderer.header_height_px)
+    renderer.draw_detections(without, event, area, 480, 150)
+    assert np.array_equal(with_header, without)
+
+
+def test_a_label_that_would_cover_that_of_a_surer_box_moves_inside_its_own() -> None:
+    renderer, area = DetectionRenderer(), Rect(0, 0, 480, 270)
+    alone, both = tile_picture(480, 270), tile_picture(480, 270)
+    weak = event_of(0, (140, 100, 260, 220), class_name="car", confidence=0.5)
+    sure = event_of(0, (100, 100, 200, 220), class_name="person", confidence=0.9)
+    renderer.draw_detections(alone, weak, area, 480, 270)
+    pair = sure.model_copy(update={"detections": weak.detections + sure.detections})
+    renderer.draw_detections(both, pair, area, 480, 270)
+    car = colour_of_object("car", None)
+    assert np.any(np.all(alone[90] == car, axis=1))
+    assert not np.any(np.all(both[:100] == car, axis=2))
+    assert np.count_nonzero(np.all(both[104] == car, axis=1)) > 20
+
+
 @pytest.mark.parametrize("name", ["", "\x00\n\t", "x" * 5000, "человек", "人物", "\ud800 half a surrogate", "{}%s<b>"])
 def test_any_class_name_can_be_drawn(name: str) -> None:
     picture = tile_picture(480, 270)

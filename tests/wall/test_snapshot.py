@@ -51,3 +51,14 @@ def test_a_path_that_is_a_folder_is_refused(make_wall: MakeWall, tmp_path: Path)
     (tmp_path / "wall.png").mkdir()
     with pytest.raises(ConfigurationError, match=r"cannot write the snapshot .*wall\.png"):
         write_picture(wall.compose(), tmp_path / "wall.png")
+    assert [file.name for file in tmp_path.iterdir()] == ["wall.png"]
+
+
+def test_a_link_beside_the_snapshot_is_not_written_through(make_wall: MakeWall, tmp_path: Path) -> None:
+    wall, _ = make_wall(1)
+    precious = tmp_path / "precious"
+    precious.write_text("keep me")
+    (tmp_path / ".wall.png.part").symlink_to(precious)
+    write_picture(wall.compose(), tmp_path / "wall.png")
+    assert precious.read_text() == "keep me"
+    assert (tmp_path / "wall.png").read_bytes().startswith(b"\x89PNG")

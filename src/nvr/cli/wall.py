@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PAGE_GOODBYE_S = 0.4
+"""What the page may take to end after the wall, which takes at most 1.5 s."""
 _PICTURE = "Picture"
 _OUTPUT = "Output"
 
@@ -161,7 +163,7 @@ def _show(shown: "VideoWall", *, has_window: bool) -> None:
     if settings.http_port is not None:
         from nvr.wall.http_server import WallServer
 
-        page = WallServer(shown, host=settings.http_host, port=settings.http_port)
+        page = WallServer(shown, host=settings.http_host, port=settings.http_port, on_failed=shown.stop)
         page.start()
         typer.echo(f"wall page: {page.url}")
         if not page.is_private:
@@ -174,6 +176,11 @@ def _show(shown: "VideoWall", *, has_window: bool) -> None:
         else:
             shown.join()
     finally:
+        # both end at the same time, within 2 s in all
         if page is not None:
-            page.stop()
+            page.request_stop()
         shown.stop()
+        if page is not None:
+            page.stop(PAGE_GOODBYE_S)
+    if page is not None and page.error is not None:
+        raise page.error

@@ -1,5 +1,6 @@
 """Pictures as JPEG and PNG."""
 
+import uuid
 from pathlib import Path
 from typing import Literal
 
@@ -43,9 +44,11 @@ def write_picture(picture: Picture, path: Path) -> None:
         ConfigurationError: The name asks for another format, or the file cannot be written.
     """
     content = encode(picture, format_of(path), quality=92)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".nvr-{uuid.uuid4().hex}.part")
     try:
-        part.write_bytes(content)
+        with part.open("xb") as file:  # never through a link that someone laid there
+            file.write(content)
         part.replace(path)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise ConfigurationError(f"cannot write the snapshot {path}: {error}") from error

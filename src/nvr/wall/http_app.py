@@ -1,7 +1,9 @@
 """The routes of the wall's page."""
 
 import ipaddress
-from collections.abc import AsyncGenerator
+import re
+import secrets
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
 from contextlib import aclosing
 from importlib import resources
@@ -13,7 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 from nvr.wall.jpeg_hub import JpegHub
 from nvr.wall.page import state_json, tile_page, wall_page
@@ -21,22 +23,34 @@ from nvr.wall.video_wall import VideoWall
 
 MAX_PAGE_FPS = 15.0
 BOUNDARY = "nvr-frame"
+STREAM_TYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+_STREAM_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _STATIC = {"wall.css": "text/css; charset=utf-8", "wall.js": "text/javascript; charset=utf-8"}
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'",
+    "script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
 class MjpegResponse(StreamingResponse):
     """JPEGs as multipart/x-mixed-replace; each is sent when the client has taken those before it."""
 
-    def __init__(self, jpegs: AsyncGenerator[bytes, None]) -> None:
-        super().__init__(jpegs, headers=_HEADERS, media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+    def __init__(self, jpegs: AsyncGenerator[bytes, None], on_end: Callable[[], None]) -> None:
+        """Answer with `jpegs`; `on_end` is called once, however the answer ends."""
+        super().__init__(jpegs, headers=_HEADERS, media_type=STREAM_TYPE)
         self._jpegs = jpegs
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._on_end()
 
     async def stream_response(self, send: Send) -> None:
         """Send the parts one by one and let go of the stream however that ends."""
@@ -62,6 +76,7 @@ class WallRoutes:
         self._max_streams = max_streams
         self._interval_s = 1 / min(wall.config.display_fps, MAX_PAGE_FPS)
         self._hubs: dict[int | None, JpegHub] = {}
+        self._streams: list[str] = []
 
     def routes(self) -> list[Route]:
         """Return what is answered."""
@@ -78,8 +93,8 @@ class WallRoutes:
 
     @property
     def n_streams(self) -> int:
-        """How many clients are watching."""
-        return sum(hub.n_clients for hub in self._hubs.values())
+        """How many streams are being answered."""
+        return len(self._streams)
 
     async def close(self) -> None:
         """End all streams."""
@@ -94,26 +109,35 @@ class WallRoutes:
         return self._hubs[source_id]
 
     async def _index(self, _request: Request) -> Response:
-        return HTMLResponse(wall_page(self._wall.state(), self._wall.view().layout), headers=_HEADERS)
+        page = wall_page(self._wall.state(), self._wall.view().layout, secrets.token_hex(8))
+        return HTMLResponse(page, headers=_HEADERS)
 
     async def _tile(self, request: Request) -> Response:
         source_id = self._camera_of(request)
         state = self._wall.state()
         camera = next(camera for camera in state.cameras if camera.source_id == source_id)
-        return HTMLResponse(tile_page(state, self._wall.view(source_id).layout, camera), headers=_HEADERS)
+        page = tile_page(state, self._wall.view(source_id).layout, camera, secrets.token_hex(8))
+        return HTMLResponse(page, headers=_HEADERS)
 
     async def _stream(self, request: Request) -> Response:
         hub = self.hub(self._camera_of(request))
+        if request.method == "HEAD":
+            return _head_of_stream()
+        # no await between the look at the count and the reservation: requests that arrive together count each other
         if self.n_streams >= self._max_streams:
             return PlainTextResponse(f"{self._max_streams} streams are being watched already\n", 503, headers=_HEADERS)
-        return MjpegResponse(hub.pictures())
+        given = request.query_params.get("id", "")
+        stream_id = given if _STREAM_ID.fullmatch(given) else ""
+        self._streams.append(stream_id)
+        return MjpegResponse(hub.pictures(), lambda: self._streams.remove(stream_id))
 
     async def _snapshot(self, request: Request) -> Response:
         jpeg = await self.hub(self._camera_of(request)).snapshot()
         return Response(jpeg, headers=_HEADERS, media_type="image/jpeg")
 
     async def _state(self, _request: Request) -> Response:
-        return JSONResponse(state_json(self._wall.state()), headers=_HEADERS)
+        streams = [stream_id for stream_id in self._streams if stream_id]
+        return JSONResponse(state_json(self._wall.state(), streams), headers=_HEADERS)
 
     async def _static(self, request: Request) -> Response:
         name = str(request.path_params["name"])
@@ -132,24 +156,32 @@ class WallRoutes:
         return source_id
 
 
-def build_app(routes: WallRoutes, host: str) -> Starlette:
-    """Return the application; one that listens on this machine only also answers to its names only.
+def _head_of_stream() -> Response:
+    head = Response(headers=_HEADERS, media_type=STREAM_TYPE)
+    del head.headers["content-length"]
+    return head
+
+
+def build_app(routes: WallRoutes, host: str, *, is_private: bool) -> Starlette:
+    """Return the application; one that is reached from this machine only also answers to its names only.
 
     Otherwise any web page could, by a name of its own that it points to 127.0.0.1, read the pictures from the
     visitor's browser (DNS rebinding).
+
+    Args:
+        routes: What it answers.
+        host: The name under which it was told to listen, one more that it answers to.
+        is_private: Whether it listens on an address of this machine only.
     """
     middleware = []
-    if is_loopback(host):
+    if is_private:
         names = ["localhost", "127.0.0.1", "::1", "[::1]", host]
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False))
     return Starlette(routes=routes.routes(), middleware=middleware)
 
 
-def is_loopback(host: str) -> bool:
-    """Say whether an address is reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def is_loopback(address: str) -> bool:
+    """Say whether a bound address, such as `getsockname` tells it, is reached from this machine only."""
+    ip = ipaddress.ip_address(address)
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback

@@ -1,13 +1,17 @@
 """One view as a stream of JPEGs: encoded once for all clients, and not at all when there is none."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from concurrent.futures import Executor
 from contextlib import suppress
 
+from nvr.core.throttle import ThrottledLog
 from nvr.wall.compositor import Composition
 from nvr.wall.encoding import encode
 from nvr.wall.view import WallView
+
+logger = logging.getLogger(__name__)
 
 
 class JpegHub:
@@ -29,6 +33,8 @@ class JpegHub:
         self._n_encoded = 0
         self._is_closed = False
         self._producer: asyncio.Task[None] | None = None
+        self._n_failures = 0
+        self._faults = ThrottledLog(logger, logging.ERROR)
 
     @property
     def n_clients(self) -> int:
@@ -46,19 +52,20 @@ class JpegHub:
         return await self._encoded(composition)
 
     async def pictures(self) -> AsyncGenerator[bytes, None]:
-        """Yield the newest JPEG each time the client is ready for another; ends with the hub."""
+        """Yield the newest JPEG each time the client is ready for another; ends with the hub or when encoding fails."""
         # a client that joins others gets their last picture at once; the first one must not get that of an hour ago
         seen = self._version if self._producer is None else 0
+        n_failures = self._n_failures
         self._n_clients += 1
         if self._producer is None:
             self._producer = asyncio.create_task(self._produce(), name="wall-jpeg-producer")
         try:
             while True:
                 async with self._changed:
-                    while not self._is_closed and self._version <= seen:
+                    while not self._is_closed and n_failures == self._n_failures and self._version <= seen:
                         await self._changed.wait()
                     jpeg, seen = self._jpeg, self._version
-                if self._is_closed:
+                if self._is_closed or n_failures != self._n_failures:
                     return
                 yield jpeg
         finally:
@@ -81,6 +88,18 @@ class JpegHub:
         self._fresh.clear()
 
     async def _produce(self) -> None:
+        try:
+            await self._produce_pictures()
+        except Exception as error:  # the supervisor of the producer: clients that wait for it must not wait for ever
+            if self._n_failures == 0:
+                logger.exception("a stream of pictures failed; its clients may ask again")
+            self._faults.report(f"a stream of pictures failed: {error!r}")
+            self._n_failures += 1
+            self._producer = self._composition = None
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _produce_pictures(self) -> None:
         loop = asyncio.get_running_loop()
 
         def take(composition: Composition) -> None:

@@ -1,5 +1,6 @@
 """What the wall says in words: its page as HTML and its state as JSON. Pure."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import TypedDict
 
@@ -36,11 +37,13 @@ class StateJson(TypedDict):
     n_events: int
     n_bad_messages: int
     n_faults: int
+    streams: list[str]
+    """The ids of the picture streams that are being sent; a page whose own is not among them asks again."""
     cameras: list[CameraJson]
 
 
-def state_json(state: WallState) -> StateJson:
-    """Return the state as it is answered."""
+def state_json(state: WallState, streams: Sequence[str] = ()) -> StateJson:
+    """Return the state as it is answered, with the ids of the streams that are being sent."""
     return StateJson(
         summary=_summary(state),
         broker=state.broker,
@@ -49,6 +52,7 @@ def state_json(state: WallState) -> StateJson:
         n_events=state.n_events,
         n_bad_messages=state.n_bad_messages,
         n_faults=state.n_faults,
+        streams=list(streams),
         cameras=[_camera_json(camera) for camera in state.cameras],
     )
 
@@ -86,17 +90,17 @@ def _detail(camera: CameraView) -> str:
     return " · ".join(part for part in (size, camera.facts, camera.footnote) if part)
 
 
-def wall_page(state: WallState, layout: GridLayout) -> str:
-    """Return the page with all cameras; each tile is a link to its own page."""
+def wall_page(state: WallState, layout: GridLayout, stream_id: str) -> str:
+    """Return the page with all cameras, its picture a stream of that id; each tile is a link to its own page."""
     links = "\n".join(_tile_link(camera, layout, index) for index, camera in enumerate(state.cameras))
-    figure = _figure("/wall.mjpeg", f"Video wall of {len(state.cameras)} cameras", layout, links)
+    figure = _figure(f"/wall.mjpeg?id={stream_id}", f"Video wall of {len(state.cameras)} cameras", layout, links)
     return _document("Video wall", state, f"{figure}\n{_camera_list(state)}")
 
 
-def tile_page(state: WallState, layout: GridLayout, camera: CameraView) -> str:
-    """Return the page with one camera enlarged; a click leads back."""
+def tile_page(state: WallState, layout: GridLayout, camera: CameraView, stream_id: str) -> str:
+    """Return the page with one camera enlarged, its picture a stream of that id; a click leads back."""
     back = '<a href="/" style="inset:0" aria-label="Back to all cameras"></a>'
-    figure = _figure(f"/tile/{camera.source_id}.mjpeg", camera.title, layout, back)
+    figure = _figure(f"/tile/{camera.source_id}.mjpeg?id={stream_id}", camera.title, layout, back)
     return _document(camera.title, state, f'{figure}\n<p><a href="/">All cameras</a></p>\n{_camera_list(state)}')
 
 

@@ -44,8 +44,20 @@ class DetectionRenderer:
         self._line_px = max(1, round(tile_height_px / 160))
         self._min_confidence = min_confidence
 
+    @property
+    def header_height_px(self) -> int:
+        """How much of a tile's top belongs to its header."""
+        return self._margin_px + self._name.chip_height_px
+
     def draw_detections(
-        self, picture: Picture, event: DetectionEvent, area: Rect, frame_width: int, frame_height: int
+        self,
+        picture: Picture,
+        event: DetectionEvent,
+        area: Rect,
+        frame_width: int,
+        frame_height: int,
+        *,
+        header_bottom: int = 0,
     ) -> int:
         """Draw the boxes of an event; return how many could be seen.
 
@@ -55,6 +67,7 @@ class DetectionRenderer:
             area: Where in `picture` the camera's whole picture stands; nothing is drawn outside it.
             frame_width: Width of the frame on show; stands in for what the event does not say.
             frame_height: Its height.
+            header_bottom: No label stands above this row of `picture`, where a header will be drawn.
         """
         to_tile = SourceToTile(event.frame_width or frame_width, event.frame_height or frame_height, area)
         sure = [found for found in event.detections if found.confidence >= self._min_confidence]
@@ -63,8 +76,13 @@ class DetectionRenderer:
         canvas = picture[area.y : area.bottom, area.x : area.right]
         for found, box in reversed(visible):
             self._draw_box(canvas, _within(box, area), colour_of_object(found.class_name, found.tracker_id))
-        for found, box in reversed(visible[:MAX_LABELS]):
-            self._draw_label(canvas, _within(box, area), found)
+        labelled = [(found, _within(box, area)) for found, box in visible[:MAX_LABELS]]
+        labels = self._placed(labelled, area.width, area.height, max(0, header_bottom - area.y))
+        for (found, _), (text, place) in reversed(list(zip(labelled, labels, strict=True))):
+            if not text:
+                continue
+            colour = colour_of_object(found.class_name, found.tracker_id)
+            self._label.chip(canvas, text, place.x, place.y, ink=readable_on(colour), ground=colour)
         return len(visible)
 
     def draw_header(self, picture: Picture, tile: Rect, name: str, facts: str, dot: Colour) -> None:
@@ -99,17 +117,29 @@ class DetectionRenderer:
         canvas[box.y : box.bottom, box.x : box.x + line_px] = colour
         canvas[box.y : box.bottom, box.right - line_px : box.right] = colour
 
-    def _draw_label(self, canvas: Picture, box: Rect, found: Detection) -> None:
-        height_px, width_px = canvas.shape[:2]
-        text = self._label.fitted(label_of(found), width_px - self._label.chip_width_px(""))
-        if not text or height_px < self._label.chip_height_px:
-            return
-        x = max(0, min(box.x, width_px - self._label.chip_width_px(text)))
-        y = box.y - self._label.chip_height_px
-        if y < 0:
-            y = min(box.y, height_px - self._label.chip_height_px)
-        colour = colour_of_object(found.class_name, found.tracker_id)
-        self._label.chip(canvas, text, x, y, ink=readable_on(colour), ground=colour)
+    def _placed(
+        self, labelled: list[tuple[Detection, Rect]], width_px: int, height_px: int, top_px: int
+    ) -> list[tuple[str, Rect]]:
+        """Return the text of each label and where it stands, the surest first; no text where there is no room."""
+        chip_px = self._label.chip_height_px
+        placed: list[tuple[str, Rect]] = []
+        for found, box in labelled:
+            text = self._label.fitted(label_of(found), width_px - self._label.chip_width_px(""))
+            if not text or height_px < chip_px:
+                placed.append(("", Rect(0, 0, 0, 0)))
+                continue
+            chip_width_px = self._label.chip_width_px(text)
+            x = max(0, min(box.x, width_px - chip_width_px))
+            inside = Rect(x, min(max(box.y, top_px), height_px - chip_px), chip_width_px, chip_px)
+            above = Rect(x, box.y - chip_px, chip_width_px, chip_px)
+            is_free = above.y >= top_px and not any(_overlap(above, other) for _, other in placed)
+            is_better = is_free or (above.y >= top_px and any(_overlap(inside, other) for _, other in placed))
+            placed.append((text, above if is_better else inside))
+        return placed
+
+
+def _overlap(one: Rect, other: Rect) -> bool:
+    return one.x < other.right and other.x < one.right and one.y < other.bottom and other.y < one.bottom
 
 
 def _within(box: Rect, area: Rect) -> Rect:

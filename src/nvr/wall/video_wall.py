@@ -43,7 +43,7 @@ class WallState:
     """Good detection events since the start."""
     n_bad_messages: int
     n_faults: int
-    """How often composing or a watcher failed."""
+    """How often a tile, composing or a watcher failed."""
     cameras: tuple[CameraView, ...]
 
 
@@ -183,7 +183,7 @@ class VideoWall:
 
     def _new_view(self, cameras: Sequence[Camera], width_px: int, height_px: int, gap_px: int) -> WallView:
         layout = GridLayout(len(cameras), width_px, height_px, gap_px)
-        compositor = Compositor(cameras, layout, min_confidence=self._config.min_confidence)
+        compositor = Compositor(cameras, layout, min_confidence=self._config.min_confidence, faults=self._faults)
         return WallView(compositor, on_watched=self._work.set)
 
     def _take_event(self, _event: DetectionEvent) -> None:

@@ -1,8 +1,20 @@
-// Keeps the words beside the picture current; without it they are as old as the page.
+// Keeps picture and words current; without it the words are as old as the page.
 const picture = document.querySelector(".wall img");
-picture.addEventListener("error", () => {
-  setTimeout(() => { picture.src = `${picture.src.split("?")[0]}?again=${Date.now()}`; }, 2000);
-});
+let missed = 0;
+
+// A browser does not say that a stream of pictures has ended: it keeps the last one. So each stream has an id, and the
+// wall tells which ones it is sending.
+function reload() {
+  missed = 0;
+  picture.src = `${picture.src.split("?")[0]}?id=${Math.random().toString(36).slice(2)}`;
+}
+
+function check(streams) {
+  const id = new URL(picture.src).searchParams.get("id");
+  missed = streams.includes(id) ? 0 : missed + 1;
+  document.body.classList.toggle("lost", missed > 0);
+  if (missed > 1) reload();
+}
 
 async function refresh() {
   const status = document.getElementById("status");
@@ -18,8 +30,10 @@ async function refresh() {
       badge.dataset.state = camera.state;
       entry.querySelector(".detail").textContent = camera.detail;
     }
+    check(state.streams);
   } catch {
     status.textContent = "the wall does not answer";
+    document.body.classList.add("lost");
   }
 }
 
