@@ -190,6 +190,8 @@ def _bound_what_waits(listener: socket.socket, stall_timeout_s: float) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     # the kernel ends a stalled connection itself; to close it would wait for the client to take what was sent
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(stall_timeout_s * 1000))
+
+
 def page_url(host: str, address: str, port: int) -> str:
     """Return where to look on a page that was told to listen on `host` and is bound to `address`."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, host)  # noqa: S104 - not a bind
