@@ -25,7 +25,6 @@ except ModuleNotFoundError as missing:
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 1.5
-MAX_CONNECTIONS = 256
 STALL_TIMEOUT_S = 10.0
 """A client that takes no byte for so long is dropped."""
 SEND_BUFFER_BYTES = 131_072
@@ -106,7 +105,6 @@ class WallServer:
         """
         listener = bind(self._host, self._port)
         _bound_what_waits(listener, self._stall_timeout_s)
-        self._port = listener.getsockname()[1]
         self._address, self._port = listener.getsockname()[:2]
         self._thread = threading.Thread(target=self._run, args=(listener,), name="wall-http", daemon=True)
         self._thread.start()
@@ -130,10 +128,7 @@ class WallServer:
         try:
             with listener, ThreadPoolExecutor(1, thread_name_prefix="wall-jpeg") as encoder:
                 asyncio.run(self._serve(listener, encoder))
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # the supervisor of the thread: an end that nobody asked for must be noticed
+        except (Exception, SystemExit) as error:  # the thread's supervisor: an end that nobody asked for is noticed
             logger.exception("the wall's page has failed")
             self._error = TransientError(f"the wall's page {self.url} has failed: {error.__cause__ or error!r}")
             if self._on_failed is not None:
