@@ -130,11 +130,13 @@ class DetectionRenderer:
                 continue
             chip_width_px = self._label.chip_width_px(text)
             x = max(0, min(box.x, width_px - chip_width_px))
-            inside = Rect(x, min(max(box.y, top_px), height_px - chip_px), chip_width_px, chip_px)
-            above = Rect(x, box.y - chip_px, chip_width_px, chip_px)
-            is_free = above.y >= top_px and not any(_overlap(above, other) for _, other in placed)
-            is_better = is_free or (above.y >= top_px and any(_overlap(inside, other) for _, other in placed))
-            placed.append((text, above if is_better else inside))
+            lowest_y = max(0, height_px - chip_px)
+            inside_y = [box.y, box.y + chip_px, box.y + 2 * chip_px]
+            tops = [y for y in (box.y - chip_px,) if y >= top_px] + [min(max(y, top_px), lowest_y) for y in inside_y]
+            tops.append(min(top_px + chip_px, lowest_y))
+            places = [Rect(x, y, chip_width_px, chip_px) for y in tops]
+            free = (place for place in places if not any(_overlap(place, other) for _, other in placed))
+            placed.append((text, next(free, places[0])))
         return placed
 
 
