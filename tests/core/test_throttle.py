@@ -19,6 +19,12 @@ def test_tells_at_once_then_once_a_second_with_the_count(caplog: pytest.LogCaptu
     assert throttled.total == 6
 
 
+def test_the_trace_of_a_failure_is_logged_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    throttled = ThrottledLog(logger, clock=ManualClock())
+    throttled.report("it failed", ValueError("inside"))
+    assert "ValueError: inside" in caplog.text
+
+
 def test_flush_tells_what_was_held_back_and_then_nothing(caplog: pytest.LogCaptureFixture) -> None:
     throttled = ThrottledLog(logger, clock=ManualClock())
     throttled.report("first")

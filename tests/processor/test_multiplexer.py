@@ -88,7 +88,7 @@ def test_a_detector_that_raises_costs_its_batch_and_nothing_else(caplog: pytest.
     mux.request_stop()
     assert mux.join(10)
     assert mux.failures == 2
-    assert "detector bright-spot failed on sources 0" in caplog.text
+    assert "detector bright-spot failed on source 0" in caplog.text
 
 
 class InsideOutDetector(BrightSpotDetector):

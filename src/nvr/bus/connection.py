@@ -149,7 +149,7 @@ class MqttConnection:
             try:
                 handler(topic, bytes(message.payload))
             except Exception as error:  # noqa: BLE001 - the supervisor of handlers: paho's thread would end for good
-                self._trouble.report(f"the handler of {topic} failed: {error!r}")
+                self._trouble.report(f"the handler of {topic} failed: {error!r}", error)
 
         return dispatch
 

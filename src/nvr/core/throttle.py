@@ -33,8 +33,8 @@ class ThrottledLog:
         """How many reports there were, told or held back."""
         return self._total
 
-    def report(self, sentence: str) -> None:
-        """Log `sentence`, or count it if one was logged less than an interval ago."""
+    def report(self, sentence: str, error: BaseException | None = None) -> None:
+        """Log `sentence`, with the trace of `error`, or count it if one was logged less than an interval ago."""
         now_s = self._clock.monotonic()
         with self._lock:
             self._total += 1
@@ -42,7 +42,7 @@ class ThrottledLog:
                 self._held_back += 1
                 return
             held_back, self._held_back, self._last_s = self._held_back, 0, now_s
-        self._log(sentence, held_back)
+        self._log(sentence, held_back, error)
 
     def flush(self, sentence: str) -> None:
         """Log `sentence` with the reports held back so far; nothing if there are none."""
@@ -51,8 +51,8 @@ class ThrottledLog:
         if held_back:
             self._log(sentence, held_back)
 
-    def _log(self, sentence: str, held_back: int) -> None:
+    def _log(self, sentence: str, held_back: int, error: BaseException | None = None) -> None:
         if held_back:
-            self._logger.log(self._level, "%s (and %d more like it)", sentence, held_back)
+            self._logger.log(self._level, "%s (and %d more like it)", sentence, held_back, exc_info=error)
         else:
-            self._logger.log(self._level, "%s", sentence)
+            self._logger.log(self._level, "%s", sentence, exc_info=error)

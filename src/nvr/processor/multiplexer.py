@@ -116,10 +116,9 @@ class Multiplexer:
                 continue
             try:
                 self._analyse(frames)
-            except Exception as error:
-                sources = ", ".join(str(frame.source_id) for frame in frames)
-                self._trouble.report(f"detector {self._detector.model_id} failed on sources {sources}: {error!r}")
-                logger.debug("trace of the failure", exc_info=error)
+            except Exception as error:  # noqa: BLE001 - the supervisor loop: a failing model must not end the cameras
+                sources = ", ".join(f"source {frame.source_id}" for frame in frames)
+                self._trouble.report(f"detector {self._detector.model_id} failed on {sources}: {error!r}", error)
                 self._is_stopping.wait(PAUSE_AFTER_FAILURE_S)
             finally:
                 self._busy_since_s = None

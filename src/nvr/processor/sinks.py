@@ -176,9 +176,8 @@ class SinkWorker(Generic[Item]):
             try:
                 self._deliver(item)
                 self._delivered += 1
-            except Exception as error:
-                self._failed.report(f"sink {self.name} failed: {error!r}")
-                logger.debug("trace of the failure", exc_info=error)
+            except Exception as error:  # noqa: BLE001 - the supervisor loop: user code must not end the worker
+                self._failed.report(f"sink {self.name} failed: {error!r}", error)
         if self._close is not None:
             self._close()
 
