@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import socket
@@ -135,6 +136,21 @@ def test_a_handler_that_raises_costs_its_message_only(mosquitto: LocalBroker, ca
         publish_until(connection, "a", lambda: len(received) > 2)
         assert connection.is_connected
     assert "the handler of a failed: RuntimeError('not this one')" in caplog.text
+
+
+def test_a_stopped_connection_leaves_no_socket_behind(mosquitto: LocalBroker) -> None:
+    before = psutil.Process().num_fds()
+    gc.disable()  # what only the collector would close is left open here
+    try:
+        for _ in range(5):
+            with connected(config_of(mosquitto)) as connection:
+                connection.subscribe("a", lambda _topic, _payload: None)
+            with pytest.raises(RuntimeError, match="was stopped before"):
+                connection.start()
+        del connection
+        assert psutil.Process().num_fds() <= before
+    finally:
+        gc.enable()
 
 
 def test_small_messages_are_not_held_back(mosquitto: LocalBroker) -> None:

@@ -71,6 +71,7 @@ class MqttConnection:
         self._pending_qos0: set[int] = set()
         self._trouble = ThrottledLog(logger, clock=clock or SystemClock())
         self._is_started = False
+        self._is_stopped = False
 
     @property
     def address(self) -> str:
@@ -88,7 +89,13 @@ class MqttConnection:
         return self._last_error
 
     def start(self) -> None:
-        """Begin to connect, in the background and for as long as it takes."""
+        """Begin to connect, in the background and for as long as it takes.
+
+        Raises:
+            RuntimeError: It was stopped; a connection is used once.
+        """
+        if self._is_stopped:
+            raise RuntimeError(f"the connection to {self._address} was stopped before")
         if self._is_started:
             return
         self._is_started = True
@@ -96,16 +103,29 @@ class MqttConnection:
         self._client.loop_start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
-        """Disconnect; returns within about `timeout_s` even if the broker hangs."""
+        """Disconnect for good; returns within about `timeout_s` even if the broker hangs."""
+        self._is_stopped = True
         if not self._is_started:
             return
         self._is_started = False
         self._client.disconnect()
         # loop_stop joins paho's thread, which may sit in a name look-up or a connect for seconds
-        stopper = threading.Thread(target=self._client.loop_stop, name="mqtt-stop", daemon=True)
+        stopper = threading.Thread(target=self._end, name="mqtt-stop", daemon=True)
         stopper.start()
         stopper.join(timeout_s)
         self._connected.clear()
+
+    def _end(self) -> None:
+        client = self._client
+        client.loop_stop()
+        # paho closes the pair of sockets that wakes its thread only when the client is destroyed, which a cycle of
+        # references through these callbacks would leave to the garbage collector
+        client.on_connect = client.on_connect_fail = client.on_disconnect = None
+        client.on_message = client.on_publish = client.on_socket_open = None
+        with self._lock:
+            topic_filters = list(self._handlers)
+        for topic_filter in topic_filters:
+            client.message_callback_remove(topic_filter)
 
     def wait_connected(self, timeout_s: float) -> bool:
         """Wait until the broker has accepted the connection; False if it has not in time."""
