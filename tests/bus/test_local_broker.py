@@ -68,6 +68,8 @@ class Client:
     def close(self) -> None:
         self._mqtt.disconnect()
         self._mqtt.loop_stop()
+        # without the callbacks there is no cycle, and paho's sockets are closed with the client
+        self._mqtt.on_message = self._mqtt.on_subscribe = None
 
 
 def children() -> set[int]:
