@@ -23,12 +23,3 @@ def test_the_trace_of_a_failure_is_logged_with_it(caplog: pytest.LogCaptureFixtu
     throttled = ThrottledLog(logger, clock=ManualClock())
     throttled.report("it failed", ValueError("inside"))
     assert "ValueError: inside" in caplog.text
-
-
-def test_flush_tells_what_was_held_back_and_then_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    throttled = ThrottledLog(logger, clock=ManualClock())
-    throttled.report("first")
-    throttled.report("second")
-    throttled.flush("recovered")
-    throttled.flush("recovered")
-    assert [record.message for record in caplog.records] == ["first", "recovered (and 1 more like it)"]

@@ -42,10 +42,3 @@ def test_take_wakes_when_a_frame_comes_and_when_it_is_closed() -> None:
     threading.Timer(0.05, frames.close).start()
     assert frames.take(1, 30) == []
     assert frames.is_closed
-
-
-def test_a_discarded_camera_leaves_nothing() -> None:
-    frames = FreshestFrames()
-    frames.put(make_frame(source_id=3))
-    frames.discard(3)
-    assert frames.take(1, 0) == []

@@ -158,7 +158,7 @@ def test_the_watchdog_reconnects_a_camera_that_sends_nothing(simulator: Simulato
     events.wait_for(0, 3)
     simulator.freeze(2)
     try:
-        wait_until(lambda: processor._watchdog is not None and processor._watchdog.reconnects > 0, "the watchdog acts")
+        wait_until(lambda: processor.report().watchdog_reconnects > 0, "the watchdog acts")
     finally:
         simulator.thaw(2)
     events.wait_for(0, 3)

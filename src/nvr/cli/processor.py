@@ -126,4 +126,5 @@ def describe(report: "ProcessorReport") -> str:
         f"{camera.source_id}: {camera.state.value} {camera.stream.fps:.0f} fps" for camera in report.cameras
     )
     broker = "broker connected" if report.is_broker_connected else "no broker"
-    return f"{report.analysed_frames} frames analysed, {report.lost_events} events lost, {broker}; {cameras}"
+    hangs = "the detector does not answer, " if report.detector_hangs else ""
+    return f"{hangs}{report.analysed_frames} frames analysed, {report.lost_events} events lost, {broker}; {cameras}"

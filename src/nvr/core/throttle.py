@@ -9,7 +9,7 @@ from nvr.core.clock import Clock, SystemClock
 class ThrottledLog:
     """Logs the first report at once, then at most one line per interval that counts the rest.
 
-    Thread-safe. What is held back is told by the next report after the interval, or by `flush`.
+    Thread-safe. What is held back is told by the next report after the interval, and counts in `total` at once.
     """
 
     def __init__(
@@ -43,13 +43,6 @@ class ThrottledLog:
                 return
             held_back, self._held_back, self._last_s = self._held_back, 0, now_s
         self._log(sentence, held_back, error)
-
-    def flush(self, sentence: str) -> None:
-        """Log `sentence` with the reports held back so far; nothing if there are none."""
-        with self._lock:
-            held_back, self._held_back = self._held_back, 0
-        if held_back:
-            self._log(sentence, held_back)
 
     def _log(self, sentence: str, held_back: int, error: BaseException | None = None) -> None:
         if held_back:

@@ -41,11 +41,6 @@ class FreshestFrames:
                 del self._waiting[frame.source_id]
             return ready
 
-    def discard(self, source_id: int) -> None:
-        """Forget the waiting frame of a camera that has gone."""
-        with self._condition:
-            self._waiting.pop(source_id, None)
-
     def replaced(self, source_id: int) -> int:
         """Return how many frames of a camera gave way to newer ones."""
         with self._condition:

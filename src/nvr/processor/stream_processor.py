@@ -58,6 +58,10 @@ class ProcessorReport:
     lost_events: int
     """Dropped because a sink was slow, or not taken by the broker, the disk or the callback."""
     is_broker_connected: bool
+    watchdog_reconnects: int
+    """Cameras that were told to begin anew because they showed nothing."""
+    detector_hangs: bool
+    """Whether the present inference takes longer than the watchdog's timeout."""
 
 
 class StreamProcessor:
@@ -211,7 +215,7 @@ class StreamProcessor:
 
     def report(self) -> ProcessorReport:
         """Return the counters of this moment."""
-        multiplexer, connection = self._multiplexer, self._connection
+        multiplexer, connection, watchdog = self._multiplexer, self._connection, self._watchdog
         workers: Sequence[SinkWorker[DetectionEvent] | SinkWorker[tuple[DetectionEvent, Frame]]] = [
             *self._event_sinks,
             *([self._callback_sink] if self._callback_sink else []),
@@ -233,6 +237,8 @@ class StreamProcessor:
             lost_events=sum(worker.dropped + worker.failed for worker in workers)
             + sum(sink.failures for sink in self._sinks),
             is_broker_connected=connection is not None and connection.is_connected,
+            watchdog_reconnects=0 if watchdog is None else watchdog.reconnects,
+            detector_hangs=watchdog is not None and watchdog.detector_hangs,
         )
 
     def _make_sinks(self) -> list[SinkWorker[DetectionEvent]]:
