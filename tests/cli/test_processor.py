@@ -97,7 +97,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) 
         assert process.stderr is not None
         line = next(line for line in process.stderr if "watching" in line)
         process.terminate()
-    assert re.search(r"watching 1 cameras with motion as instance from-flag", line)
+    assert re.search(r"watching 1 camera with motion as instance from-flag", line)
     assert process.returncode == 0
 
 

@@ -138,8 +138,9 @@ class StreamProcessor:
                 raise
             self._start_threads()
         logger.info(
-            "watching %d cameras with %s as instance %s",
+            "watching %d camera%s with %s as instance %s",
             len(self._streams),
+            "" if len(self._streams) == 1 else "s",
             detector.model_id,
             self._config.instance_id,
         )
