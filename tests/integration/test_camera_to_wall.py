@@ -9,6 +9,7 @@ import pytest
 from nvr.bus.local_broker import LocalBroker
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events import DetectionEvent
+from nvr.media import StreamState
 from nvr.processor import StreamProcessor, StreamProcessorConfig
 from nvr.wall import VideoWall, VideoWallConfig
 from nvr.wall.pixels import Picture
@@ -41,8 +42,13 @@ def watch(broker: LocalBroker, uris: tuple[str, ...]) -> Watcher:
     processor = StreamProcessor(StreamProcessorConfig(stream_uris=uris, model_id="motion", **mqtt))
     wall = VideoWall(VideoWallConfig(stream_uris=uris, tile_width=320, tile_height=180, **mqtt), on_composed=watcher)
     processor.start()
-    wall.start()
     try:
+        # GStreamer's server ends with an assertion of its own where two clients start the same stream at once
+        wait_until(
+            lambda: all(camera.state is StreamState.RUNNING for camera in processor.report().cameras),
+            "every camera runs",
+        )
+        wall.start()
         wait_until(lambda: set(watcher.boxed) == set(range(len(uris))), "a box on every tile")
     finally:
         wall.stop()

@@ -120,6 +120,7 @@ class MqttConnection:
         client.loop_stop()
         # paho closes the pair of sockets that wakes its thread only when the client is destroyed, which a cycle of
         # references through these callbacks would leave to the garbage collector
+        client._reset_sockets(sockpair_only=True)  # noqa: SLF001 - there is no public way
         client.on_connect = client.on_connect_fail = client.on_disconnect = None
         client.on_message = client.on_publish = client.on_socket_open = None
         with self._lock:
