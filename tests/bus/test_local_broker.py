@@ -4,8 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -18,16 +17,9 @@ from nvr.bus import local_broker
 from nvr.bus.local_broker import BrokerKind, LocalBroker, find_broker, free_port
 from nvr.core.errors import BrokerError, UnsupportedError
 from tests.conftest import require_program
+from tests.waiting import DEADLINE_S, wait_until
 
-DEADLINE_S = 40.0
 KINDS = [pytest.param("mosquitto", marks=pytest.mark.broker), "amqtt"]
-
-
-def wait_until(is_true: Callable[[], bool], what: str) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not is_true():
-        assert time.monotonic() < deadline_s, f"still not so after {DEADLINE_S} s: {what}"
-        time.sleep(0.02)
 
 
 @pytest.fixture(params=KINDS)

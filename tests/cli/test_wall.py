@@ -18,7 +18,8 @@ from nvr.wall.compositor import GAP_PX
 from nvr.wall.layout import GridLayout
 from nvr.wall.pixels import Picture
 from tests.conftest import require_program
-from tests.wall.fakes import unused_port, wait_until
+from tests.waiting import wait_until
+from tests.wall.fakes import unused_port
 
 TIMEOUT_S = 90.0
 NVR = (sys.executable, "-m", "nvr")

@@ -24,8 +24,8 @@ from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.demo.truth import FrameTruth
 from nvr.media.encode import EncoderSettings, encode_pictures
 from tests.demo.conftest import StartSimulator
-from tests.demo.deadline import wait_until
 from tests.demo.rtsp.client import RawClient, play_interleaved
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.camera
 

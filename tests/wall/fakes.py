@@ -1,8 +1,7 @@
 """Cameras without a network: they obey the wall's `FrameSource`, and a test says what they show."""
 
 import socket
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -122,11 +121,3 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 40.0) -> None:
-    """Poll until a condition holds; fail naming it otherwise."""
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, f"waited {timeout_s} s in vain: {what}"
-        time.sleep(0.01)

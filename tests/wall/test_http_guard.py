@@ -7,8 +7,8 @@ import pytest
 
 from nvr.wall.http_guard import ConnectionLimits
 from nvr.wall.http_server import WallServer
+from tests.waiting import wait_until
 from tests.wall.conftest import MakeWall
-from tests.wall.fakes import wait_until
 
 TIMEOUT_S = 40.0
 

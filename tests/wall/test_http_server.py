@@ -21,8 +21,9 @@ from nvr.wall.http_app import is_loopback
 from nvr.wall.http_server import WallServer, page_url
 from nvr.wall.pixels import Picture
 from nvr.wall.video_wall import WallState
+from tests.waiting import wait_until
 from tests.wall.conftest import MakeWall
-from tests.wall.fakes import FakeCamera, PlainFrame, unused_port, wait_until
+from tests.wall.fakes import FakeCamera, PlainFrame, unused_port
 
 TIMEOUT_S = 40.0
 Served = tuple[WallServer, VideoWall, list[FakeCamera]]

@@ -12,7 +12,8 @@ from nvr.events import DetectionEvent
 from nvr.wall.detection_cache import DetectionCache
 from nvr.wall.mqtt_listener import MAX_PAYLOAD_BYTES, MQTTListener, read_event
 from tests.conftest import require_program
-from tests.wall.fakes import event_of, wait_until
+from tests.waiting import wait_until
+from tests.wall.fakes import event_of
 
 TOPIC = "nvr/detections/0"
 

@@ -10,8 +10,8 @@ import pytest
 
 from nvr.wall.http_server import WallServer
 from tests.conftest import require_program
+from tests.waiting import wait_until
 from tests.wall.conftest import MakeWall
-from tests.wall.fakes import wait_until
 
 TIMEOUT_S = 90.0
 FLAGS = (

@@ -18,8 +18,9 @@ from nvr.wall.compositor import Composition
 from nvr.wall.palette import colour_of_object
 from nvr.wall.pixels import Picture
 from tests.conftest import require_program
+from tests.waiting import wait_until
 from tests.wall.conftest import MakeWall
-from tests.wall.fakes import FakeCamera, event_of, unused_port, wait_until
+from tests.wall.fakes import FakeCamera, event_of, unused_port
 
 
 def test_importing_the_wall_loads_neither_decoder_nor_opencv_nor_a_model_runtime() -> None:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from nvr.demo.rtsp.connection import Limits
 from nvr.demo.simulator import Simulator
 from tests.demo.conftest import StartSimulator
-from tests.demo.deadline import wait_until
 from tests.demo.rtsp.client import RawClient, digest_header, play_interleaved
 from tests.demo.rtsp.loops import RtpPacket, parse_rtp
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.camera
 
