@@ -12,7 +12,8 @@ import pytest
 from nvr.core.names import RESERVED_WORDS
 from nvr.events.export import sent_messages
 from nvr.events.protocol import TopicKind
-from nvr.events.schema import MAX_MESSAGE_BYTES, BoundingBox, Detection, DetectionEvent
+from nvr.events.recording_event import SegmentEvent
+from nvr.events.schema import MAX_MESSAGE_BYTES, BoundingBox, Detection, DetectionEvent, MessagePart
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -95,10 +96,11 @@ def test_every_setting_is_explained() -> None:
             assert field.description, f"{section}.{name} has no description"
 
 
-@pytest.mark.parametrize("model", [DetectionEvent, Detection, BoundingBox], ids=lambda model: model.__name__)
-def test_every_field_of_an_event_is_explained_in_its_own_table(
-    model: type[DetectionEvent | Detection | BoundingBox],
-) -> None:
+MESSAGE_PARTS = [DetectionEvent, Detection, BoundingBox, SegmentEvent]
+
+
+@pytest.mark.parametrize("model", MESSAGE_PARTS, ids=lambda model: model.__name__)
+def test_every_field_of_an_event_is_explained_in_its_own_table(model: type[MessagePart]) -> None:
     page = text_of(DOCS / "reference" / "events.md")
     (section,) = re.findall(rf"^##+ {model.__name__}\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
     rows = re.findall(r"^\| `(\w+)` \|[^|]*\| (yes|no)", section, re.MULTILINE)
@@ -121,10 +123,12 @@ def test_every_topic_is_explained_with_its_qos_and_whether_it_is_sent() -> None:
 
 def test_the_examples_of_events_are_valid() -> None:
     page = text_of(DOCS / "reference" / "events.md")
-    examples = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert examples
-    for example in examples:
-        assert DetectionEvent.from_json(example).detections
+    for message in sent_messages():
+        (section,) = re.findall(rf"^## {message.name}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+        examples = re.findall(r"^```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+        assert examples
+        for example in examples:
+            assert message.model.from_json(example).source_id == 3
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -1,7 +1,8 @@
-"""One full example of each message, for the generated documents, the guide and the tests."""
+"""Full examples of each message, for the generated documents, the guide and the tests."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from nvr.events.recording_event import SegmentEvent
 from nvr.events.schema import SCHEMA_VERSION, BoundingBox, Detection, DetectionEvent
 
 
@@ -38,5 +39,52 @@ def example_detection_event() -> DetectionEvent:
         pts=5331600,
         rtp_timestamp=2718281828,
         timestamp_source="rtcp",
+        instance_id="gate-house",
+    )
+
+
+def example_segment_event() -> SegmentEvent:
+    """Return the announcement of a segment with every field that fits one."""
+    start = datetime(2026, 11, 20, 9, 30, 0, 40000, tzinfo=UTC)
+    return SegmentEvent(
+        schema_version=SCHEMA_VERSION,
+        source_id=3,
+        type="segment",
+        kind="event",
+        start=start,
+        end=start + timedelta(milliseconds=10_000),
+        duration_ms=10_000,
+        size_bytes=2_514_331,
+        path="default/3/2026/11/20/09/20261120T093000.040000Z_10000_event.mp4",
+        codec="h264",
+        width=1280,
+        height=720,
+        has_audio=True,
+        timestamp_source="rtcp",
+        end_reason="cut",
+        replaces="default/3/2026/11/20/09/20261120T093000.040000Z_10000_continuous.mp4",
+        instance_id="gate-house",
+    )
+
+
+def example_snapshot_event() -> SegmentEvent:
+    """Return the announcement of a snapshot."""
+    captured_at = datetime(2026, 11, 20, 9, 30, 5, 123456, tzinfo=UTC)
+    return SegmentEvent(
+        schema_version=SCHEMA_VERSION,
+        source_id=3,
+        type="snapshot",
+        kind="event",
+        start=captured_at,
+        end=captured_at,
+        duration_ms=0,
+        size_bytes=143_209,
+        path="default/3/2026/11/20/09/20261120T093005.123456Z_snapshot.jpg",
+        codec="mjpeg",
+        width=1280,
+        height=720,
+        timestamp_source="rtcp",
+        class_name="person",
+        confidence=0.91,
         instance_id="gate-house",
     )

@@ -4,6 +4,7 @@ Only messages that this version sends are exported; a topic that is merely reser
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
@@ -13,9 +14,9 @@ from pydantic import JsonValue
 from pydantic.json_schema import models_json_schema
 
 from nvr.core.errors import ConfigurationError
-from nvr.events.examples import example_detection_event
+from nvr.events.examples import example_detection_event, example_segment_event, example_snapshot_event
 from nvr.events.protocol import ROOT, TopicKind
-from nvr.events.schema import SCHEMA_VERSION, DetectionEvent
+from nvr.events.schema import SCHEMA_VERSION, SourceEvent
 
 JsonObject: TypeAlias = dict[str, JsonValue]
 
@@ -33,16 +34,22 @@ _PARAMETERS = {
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A message that this version sends, with where and an example."""
+    """A message that this version sends, with where and examples."""
 
     kind: TopicKind
     summary: str
-    example: DetectionEvent
+    examples: Mapping[str, SourceEvent]
+    """By what each shows; all of one model."""
+
+    @property
+    def model(self) -> type[SourceEvent]:
+        """What the message is read with."""
+        return type(next(iter(self.examples.values())))
 
     @property
     def name(self) -> str:
         """Name of the message: that of its model."""
-        return type(self.example).__name__
+        return self.model.__name__
 
 
 def sent_messages() -> tuple[SentMessage, ...]:
@@ -51,7 +58,12 @@ def sent_messages() -> tuple[SentMessage, ...]:
         SentMessage(
             TopicKind.DETECTIONS,
             "What a model saw in one analysed frame of one camera; sent also when it saw nothing.",
-            example_detection_event(),
+            {"every field set": example_detection_event()},
+        ),
+        SentMessage(
+            TopicKind.RECORDINGS,
+            "A finished segment or a snapshot of one camera; the file is safely on the disk.",
+            {"a segment whose kind has risen": example_segment_event(), "a snapshot": example_snapshot_event()},
         ),
     )
 
@@ -62,7 +74,7 @@ def json_schemas() -> dict[str, JsonObject]:
         message.name: {
             "$schema": JSON_SCHEMA_DIALECT,
             "$id": f"urn:nvr-multiplexer:{message.name}:{SCHEMA_VERSION}",
-            **type(message.example).model_json_schema(mode="validation"),
+            **message.model.model_json_schema(mode="validation"),
         }
         for message in sent_messages()
     }
@@ -80,7 +92,7 @@ def asyncapi_document() -> JsonObject:
             channels[channel_id] = _channel(message, root, whose)
             operations[f"publish_{channel_id}"] = _operation(message, channel_id)
     schemas: JsonObject = models_json_schema(
-        [(type(message.example), "validation") for message in sent_messages()],
+        [(message.model, "validation") for message in sent_messages()],
         ref_template="#/components/schemas/{model}",
     )[1]["$defs"]
     return {
@@ -156,7 +168,7 @@ def _message(message: SentMessage) -> JsonObject:
         "contentType": "application/json",
         "payload": {"$ref": f"#/components/schemas/{message.name}"},
         "examples": [
-            {"name": "every field set", "payload": json.loads(message.example.to_json())},
+            {"name": name, "payload": json.loads(example.to_json())} for name, example in message.examples.items()
         ],
     }
 

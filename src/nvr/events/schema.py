@@ -60,43 +60,14 @@ FrameSide = Annotated[int, Field(gt=0, le=MAX_SIDE_PX)]
 Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
-class _Message(BaseModel):
+class MessagePart(BaseModel):
+    """What messages are made of: frozen, and open to fields of the future."""
+
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
-class BoundingBox(_Message):
-    """A box by its centre, in pixels of the source frame."""
-
-    x: Finite = Field(description="Centre, pixels from the left edge of the source frame.")
-    y: Finite = Field(description="Centre, pixels from the top edge of the source frame.")
-    width: NonNegative = Field(description="Width in pixels of the source frame.")
-    height: NonNegative = Field(description="Height in pixels of the source frame.")
-
-    @classmethod
-    def from_xyxy_px(cls, left: float, top: float, right: float, bottom: float) -> Self:
-        """Build a box from its edges in source pixels; `right >= left` and `bottom >= top`."""
-        return cls(x=(left + right) / 2, y=(top + bottom) / 2, width=right - left, height=bottom - top)
-
-    @property
-    def xyxy_px(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom edge in source pixels."""
-        half_width, half_height = self.width / 2, self.height / 2
-        return (self.x - half_width, self.y - half_height, self.x + half_width, self.y + half_height)
-
-
-class Detection(_Message):
-    """One object seen in one frame."""
-
-    class_name: str = Field(description="Name of the class, as the model's catalogue entry says it.")
-    confidence: Confidence = Field(description="How sure the model is, 0..1.")
-    bbox: BoundingBox = Field(description="Where it is.")
-    tracker_id: Int64 | None = Field(default=None, description="The track it belongs to, unique per source.")
-    class_id: Int64 | None = Field(default=None, description="Number of the class in the model's list.")
-    zones: tuple[str, ...] = Field(default=(), description="Names of the zones it stands in.")
-
-
-class DetectionEvent(_Message):
-    """What a model saw in one analysed frame of one source; sent also when it saw nothing."""
+class SourceEvent(MessagePart):
+    """What all messages about one source share: the version, the source, and how they travel."""
 
     schema_version: str = Field(
         default=SCHEMA_VERSION,
@@ -104,27 +75,6 @@ class DetectionEvent(_Message):
         description="Version of this message: a reader refuses a higher major one.",
     )
     source_id: SourceId = Field(description="Number of the camera.")
-    frame_id: Int64 = Field(description="Number of the frame within the source since the processor's start.")
-    timestamp: AwareUtc = Field(description="When the frame was captured, aware UTC.")
-    model_id: str = Field(description="The model that looked.")
-    inference_time_ms: NonNegative = Field(description="Time of the inference call that held this frame.")
-    detections: tuple[Detection, ...] = Field(default=(), description="What was seen.")
-    fps: NonNegative | None = Field(default=None, description="Frames of this source analysed per second.")
-    latency_ms: Finite | None = Field(
-        default=None,
-        description="From capture to the building of this event; negative if the camera's clock is ahead.",
-    )
-    frame_width: FrameSide | None = Field(default=None, description="Width of the source frame.")
-    frame_height: FrameSide | None = Field(default=None, description="Height of the source frame.")
-    pts: Int64 | None = Field(default=None, description="Presentation time of the frame, in units of the stream.")
-    rtp_timestamp: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(
-        default=None, description="RTP timestamp of the frame, where known."
-    )
-    timestamp_source: TimestampSource | None = Field(
-        default=None,
-        description="How `timestamp` was obtained: the camera's RTCP reports, arrival, or a file's own time.",
-    )
-    instance_id: str | None = Field(default=None, description="The processor that published it.")
 
     @field_validator("schema_version")
     @classmethod
@@ -159,3 +109,60 @@ class DetectionEvent(_Message):
             return cls.model_validate_json(payload, strict=True)
         except ValidationError as error:
             raise MessageError(f"not a {cls.__name__}: {first_problem(error)}") from error
+
+
+class BoundingBox(MessagePart):
+    """A box by its centre, in pixels of the source frame."""
+
+    x: Finite = Field(description="Centre, pixels from the left edge of the source frame.")
+    y: Finite = Field(description="Centre, pixels from the top edge of the source frame.")
+    width: NonNegative = Field(description="Width in pixels of the source frame.")
+    height: NonNegative = Field(description="Height in pixels of the source frame.")
+
+    @classmethod
+    def from_xyxy_px(cls, left: float, top: float, right: float, bottom: float) -> Self:
+        """Build a box from its edges in source pixels; `right >= left` and `bottom >= top`."""
+        return cls(x=(left + right) / 2, y=(top + bottom) / 2, width=right - left, height=bottom - top)
+
+    @property
+    def xyxy_px(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom edge in source pixels."""
+        half_width, half_height = self.width / 2, self.height / 2
+        return (self.x - half_width, self.y - half_height, self.x + half_width, self.y + half_height)
+
+
+class Detection(MessagePart):
+    """One object seen in one frame."""
+
+    class_name: str = Field(description="Name of the class, as the model's catalogue entry says it.")
+    confidence: Confidence = Field(description="How sure the model is, 0..1.")
+    bbox: BoundingBox = Field(description="Where it is.")
+    tracker_id: Int64 | None = Field(default=None, description="The track it belongs to, unique per source.")
+    class_id: Int64 | None = Field(default=None, description="Number of the class in the model's list.")
+    zones: tuple[str, ...] = Field(default=(), description="Names of the zones it stands in.")
+
+
+class DetectionEvent(SourceEvent):
+    """What a model saw in one analysed frame of one source; sent also when it saw nothing."""
+
+    frame_id: Int64 = Field(description="Number of the frame within the source since the processor's start.")
+    timestamp: AwareUtc = Field(description="When the frame was captured, aware UTC.")
+    model_id: str = Field(description="The model that looked.")
+    inference_time_ms: NonNegative = Field(description="Time of the inference call that held this frame.")
+    detections: tuple[Detection, ...] = Field(default=(), description="What was seen.")
+    fps: NonNegative | None = Field(default=None, description="Frames of this source analysed per second.")
+    latency_ms: Finite | None = Field(
+        default=None,
+        description="From capture to the building of this event; negative if the camera's clock is ahead.",
+    )
+    frame_width: FrameSide | None = Field(default=None, description="Width of the source frame.")
+    frame_height: FrameSide | None = Field(default=None, description="Height of the source frame.")
+    pts: Int64 | None = Field(default=None, description="Presentation time of the frame, in units of the stream.")
+    rtp_timestamp: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(
+        default=None, description="RTP timestamp of the frame, where known."
+    )
+    timestamp_source: TimestampSource | None = Field(
+        default=None,
+        description="How `timestamp` was obtained: the camera's RTCP reports, arrival, or a file's own time.",
+    )
+    instance_id: str | None = Field(default=None, description="The processor that published it.")
