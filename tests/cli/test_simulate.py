@@ -98,6 +98,8 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     [
         (["--size", "big"], "--size: expected WIDTHxHEIGHT as in 1280x720, got 'big'"),
         (["--bitrate", "fast"], "--bitrate: expected bits per second as in 800k or 2M, got 'fast'"),
+        (["--activity", "wild"], "--activity: expected one of busy, sparse, quiet, got 'wild'"),
+        (["--activity", "sparse"], "expected a sparse scene of at least 30 s, got 10 s"),
         (["--user", "admin"], "--user and --password go together"),
         (["--fault", "0:explode"], "fault 'explode' is unknown"),
         (["--file", "/none.mp4"], "/none.mp4: no such video file"),

@@ -403,3 +403,30 @@ def test_a_camera_that_is_not_there_is_refused(simulator: Simulator) -> None:
 def test_what_cannot_be_simulated_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         SimulatorConfig(**changes)  # type: ignore[arg-type]  # the names are checked by the dataclass
+
+
+def test_cameras_take_turns_in_what_goes_on(start_simulator: StartSimulator, tmp_path: Path) -> None:
+    simulator = start_simulator(
+        n_cameras=3,
+        activities=("sparse", "quiet"),
+        scene_s=40.0,
+        fps=5,
+        gop_s=2.0,
+        rate_control="vbr",
+        events=tmp_path / "events.jsonl",
+    )
+    first, second, third = (simulator.events(camera) for camera in range(3))
+    assert first
+    assert second == ()
+    assert third
+    assert third != first
+    written = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [(line["camera"], line["start_frame"], line["end_frame"]) for line in written] == [
+        (camera, event.start_frame, event.end_frame) for camera, events in ((0, first), (2, third)) for event in events
+    ]
+
+
+def test_says_where_events_cannot_be_written(small_config: SimulatorConfig, tmp_path: Path) -> None:
+    simulator = Simulator(replace(small_config, events=tmp_path / "none" / "events.jsonl"))
+    with pytest.raises(ConfigurationError, match="the events cannot be written there: No such file"):
+        simulator.start()

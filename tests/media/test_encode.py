@@ -4,11 +4,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from nvr.core.errors import ConfigurationError, FrameError
 from nvr.media.access_unit import VideoCodec
-from nvr.media.encode import EncoderSettings, encode_pictures
+from nvr.media.encode import EncoderSettings, RateControl, encode_pictures
 from nvr.media.packet_file import read_loop
 
 
@@ -76,3 +77,60 @@ def test_the_bit_rate_goes_by_the_size_unless_told() -> None:
 def test_refuses_what_cannot_be_coded(width_px: int, height_px: int, fps: int, gop_s: float, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         EncoderSettings(width_px, height_px, Fraction(fps), gop_s)
+
+
+def coded_sizes(path: Path) -> list[int]:
+    with av.open(str(path)) as container:
+        return [packet.size for packet in container.demux(video=0) if packet.size]
+
+
+def half_still_half_moving() -> list[NDArray[np.uint8]]:
+    noise = np.random.default_rng(1).integers(0, 256, (40, 96, 160, 3)).astype(np.uint8)
+    return [noise[0]] * 40 + list(noise)
+
+
+def test_a_variable_rate_goes_with_what_moves_and_a_constant_one_does_not(tmp_path: Path) -> None:
+    ratios: dict[RateControl, float] = {}
+    controls: tuple[RateControl, ...] = ("vbr", "cbr")
+    for control in controls:
+        path = tmp_path / f"{control}.mp4"
+        encode_pictures(
+            half_still_half_moving(), path, EncoderSettings(160, 96, Fraction(25), 10.0, 900_000, rate_control=control)
+        )
+        sizes = coded_sizes(path)
+        ratios[control] = sum(sizes[50:80]) / sum(sizes[10:40])
+    assert ratios["vbr"] > 5 * ratios["cbr"]
+
+
+@pytest.mark.parametrize("control", ["cbr", "vbr"])
+def test_no_second_has_much_more_than_the_bit_rate(control: RateControl, tmp_path: Path) -> None:
+    path = tmp_path / "loop.mp4"
+    pictures = half_still_half_moving()[40:] * 2
+    encode_pictures(pictures, path, EncoderSettings(160, 96, Fraction(25), 10.0, 900_000, rate_control=control))
+    sizes = coded_sizes(path)
+    assert max(sum(sizes[start : start + 25]) for start in range(25, 55)) * 8 < 1.3 * 900_000
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("has_open_gops", [False, True])
+def test_b_frames_come_where_asked(codec: VideoCodec, has_open_gops: bool, tmp_path: Path) -> None:
+    path = tmp_path / "loop.mp4"
+    settings = EncoderSettings(160, 96, Fraction(25), 0.48, codec=codec, b_frames=2, has_open_gops=has_open_gops)
+    encode_pictures(moving_bars(48), path, settings)
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    with av.open(str(path)) as container:
+        kinds = "".join(PictureType(frame.pict_type).name for frame in container.decode(video=0))
+    assert len(kinds) == 48
+    assert kinds.startswith("IBBPBBP")
+    assert [packet.pts for packet in packets] != sorted(packet.pts or 0 for packet in packets)
+    before_second_key = kinds[kinds.index("I", 1) - 1]
+    assert before_second_key == ("B" if has_open_gops else "P")
+
+
+def test_refuses_b_frames_that_cannot_be() -> None:
+    fps = Fraction(25)
+    with pytest.raises(ConfigurationError, match=r"expected 0 to 4 B-frames, .* got 5"):
+        EncoderSettings(160, 96, fps, b_frames=5)
+    with pytest.raises(ConfigurationError, match="some where GOPs are open, got 0"):
+        EncoderSettings(160, 96, fps, has_open_gops=True)

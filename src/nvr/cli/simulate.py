@@ -6,13 +6,14 @@ import signal
 import time
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
 from nvr.core.errors import ConfigurationError, TransientError
 
 if TYPE_CHECKING:
+    from nvr.demo.scene import Activity
     from nvr.demo.simulator import Simulator
 
 _SIZE = re.compile(r"([0-9]{2,5})x([0-9]{2,5})")
@@ -36,6 +37,17 @@ def simulate(
     bitrate: Annotated[
         str, typer.Option(help="Bits per second of drawn scenes, as in 800k or 2M; 0 goes by the size.")
     ] = "0",
+    rate_control: Annotated[
+        Literal["abr", "cbr", "vbr"],
+        typer.Option(help="How drawn scenes keep their bit rate; with vbr it is the most there is."),
+    ] = "abr",
+    activity: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What goes on in drawn scenes: busy, sparse (a visitor now and then) or quiet; several are dealt "
+            "out. Default: busy."
+        ),
+    ] = None,
     scene_length: Annotated[float, typer.Option(min=1, max=600, help="Seconds until a drawn scene repeats.")] = 10.0,
     seed: Annotated[int, typer.Option(min=0, help="Other seeds draw other scenes and lose other packets.")] = 0,
     overlay: Annotated[bool, typer.Option(help="Burn in the clock and the machine-readable frame number.")] = True,
@@ -55,6 +67,9 @@ def simulate(
     truth: Annotated[
         Path | None, typer.Option(help="Write one JSON line per frame sent: time, number, what is in it.")
     ] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="Write one JSON line per event of the drawn scenes: what, from and to frame.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the line that says it is ready.")] = False,
 ) -> None:
     """Be several RTSP cameras on one port, from drawn scenes or video files, well-behaved or not."""
@@ -69,6 +84,7 @@ def simulate(
         credentials=_parse_credentials(user, password),
         faults=tuple(faults or ()),
         truth=truth,
+        events=events,
         seed=seed,
         gop_s=gop,
         width_px=width_px,
@@ -76,6 +92,8 @@ def simulate(
         fps=fps,
         scene_s=scene_length,
         bitrate_bps=_parse_bitrate(bitrate),
+        rate_control=rate_control,
+        activities=tuple(_parse_activity(text) for text in activity or ("busy",)),
         has_overlay=overlay,
     )
     logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, format="%(levelname)s %(message)s")
@@ -111,6 +129,15 @@ def _parse_size(text: str) -> tuple[int, int]:
     if match is None:
         raise ConfigurationError(f"--size: expected WIDTHxHEIGHT as in 1280x720, got {text!r}")
     return int(match[1]), int(match[2])
+
+
+def _parse_activity(text: str) -> "Activity":
+    from nvr.demo.scene import Activity
+
+    for activity in get_args(Activity):
+        if text == activity:
+            return cast("Activity", activity)
+    raise ConfigurationError(f"--activity: expected one of {', '.join(get_args(Activity))}, got {text!r}")
 
 
 def _parse_bitrate(text: str) -> int:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from nvr.core.clock import Clock
 from nvr.core.errors import NvrError
-from nvr.demo.scene import Scene, SceneObject, SceneSettings
+from nvr.demo.scene import Scene, SceneEvent, SceneObject, SceneSettings
 from nvr.demo.scene.scene import SCENE_VERSION
 from nvr.demo.scene.shapes import Image
 from nvr.media.access_unit import EncodedLoop
@@ -40,6 +40,10 @@ class TruthTable:
     def __init__(self, scene: Scene | None) -> None:
         self._scene = scene
         self._known: dict[int, tuple[SceneObject, ...]] = {}
+
+    def events(self) -> tuple[SceneEvent, ...]:
+        """Return each time that something is in the picture, by frames of the loop; empty for a file."""
+        return () if self._scene is None else self._scene.events()
 
     def objects_at(self, frame_number: int) -> tuple[SceneObject, ...]:
         """Return the objects of a frame; empty for a file, whose truth nobody knows."""

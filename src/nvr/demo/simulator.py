@@ -21,10 +21,10 @@ from nvr.demo.rtsp.connection import Limits
 from nvr.demo.rtsp.digest import Credentials, DigestAlgorithm
 from nvr.demo.rtsp.server import RtspServer, stream_path
 from nvr.demo.rtsp.timeline import PacketizedLoop
-from nvr.demo.scene import SceneSettings
-from nvr.demo.truth import FrameTruth, TruthLog
+from nvr.demo.scene import Activity, SceneEvent, SceneSettings
+from nvr.demo.truth import FrameTruth, TruthLog, write_events
 from nvr.media.access_unit import EncodedLoop
-from nvr.media.encode import EncoderSettings
+from nvr.media.encode import EncoderSettings, RateControl
 from nvr.media.packet_file import default_cache_dir
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,8 @@ class SimulatorConfig:
     """As on the command line: `0:freeze=10/5`, `*:loss=0.02`, `restart=30/2`."""
     truth: Path | None = None
     """File for one JSON line per frame sent."""
+    events: Path | None = None
+    """File for one JSON line per event of the scenes, written before the first frame."""
     seed: int = 0
     """Decides scenes, lost packets and jitter."""
     gop_s: float = 1.0
@@ -64,7 +66,10 @@ class SimulatorConfig:
     scene_s: float = 10.0
     """Length of the loop."""
     bitrate_bps: int = 0
-    """0 = 2 Mbit/s at 1280x720 and in proportion to the area."""
+    """0 = 2 Mbit/s at 1280x720 and in proportion to the area. With `vbr` the most there is."""
+    rate_control: RateControl = "abr"
+    activities: tuple[Activity, ...] = ("busy",)
+    """How much goes on, dealt out to the cameras in turn."""
     noise: float = 1.2
     """Grain of the sensor in grey levels."""
     has_overlay: bool = True
@@ -80,6 +85,8 @@ class SimulatorConfig:
             raise ConfigurationError(f"expected a port from 0 to 65535, got {self.port}")
         if not 0 < self.fps <= 240:
             raise ConfigurationError(f"expected 0 < fps <= 240, got {self.fps}")
+        if not self.activities:
+            raise ConfigurationError("expected one activity at least, got none")
         self.fault_plan()
 
     def fault_plan(self) -> FaultPlan:
@@ -106,6 +113,7 @@ class Simulator:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._cameras: list[Camera] = []
+        self._clips: list[Clip] = []
         self._server: RtspServer | None = None
 
     def __enter__(self) -> Self:
@@ -123,8 +131,10 @@ class Simulator:
         """
         if self._thread is not None:
             raise ConfigurationError("the simulator was started already")
-        clips = _build_clips(self.config, self._clock)
-        self._thread = threading.Thread(target=self._run, args=(clips,), name="nvr-simulator", daemon=True)
+        self._clips = _build_clips(self.config, self._clock)
+        if self.config.events is not None:
+            write_events(self.config.events, [clip.truth.events() for clip in self._clips])
+        self._thread = threading.Thread(target=self._run, args=(self._clips,), name="nvr-simulator", daemon=True)
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
@@ -166,6 +176,10 @@ class Simulator:
     def frames_sent(self, camera: int) -> int:
         """Return how many frames went to at least one client."""
         return self._camera(camera).frames_sent
+
+    def events(self, camera: int) -> tuple[SceneEvent, ...]:
+        """Return each time that something is in a camera's picture, by frames of its loop; empty for files."""
+        return self._clips[self._camera(camera).index].truth.events()
 
     def clients(self, camera: int) -> int:
         """Return how many clients play a camera now."""
@@ -287,7 +301,9 @@ def _build_clips(config: SimulatorConfig, clock: Clock) -> list[Clip]:
         files = [config.files[index % len(config.files)] for index in range(config.n_cameras)]
         return build_file_clips(files, config.gop_s, cache_dir, clock)
     fps = Fraction(config.fps).limit_denominator(1001)
-    encoder = EncoderSettings(config.width_px, config.height_px, fps, config.gop_s, config.bitrate_bps)
+    encoder = EncoderSettings(
+        config.width_px, config.height_px, fps, config.gop_s, config.bitrate_bps, rate_control=config.rate_control
+    )
     scenes = [
         SceneSettings(
             width_px=config.width_px,
@@ -298,6 +314,7 @@ def _build_clips(config: SimulatorConfig, clock: Clock) -> list[Clip]:
             camera=index,
             noise=config.noise,
             has_overlay=config.has_overlay,
+            activity=config.activities[index % len(config.activities)],
         )
         for index in range(config.n_cameras)
     ]

@@ -3,12 +3,13 @@
 import json
 import logging
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from nvr.core.errors import ConfigurationError
-from nvr.demo.scene import SceneObject
+from nvr.demo.scene import SceneEvent, SceneObject
 
 logger = logging.getLogger(__name__)
 
@@ -75,3 +76,14 @@ class TruthLog:
         """Close the file."""
         with self._lock:
             self._file.close()
+
+
+def write_events(path: Path, events: Sequence[Sequence[SceneEvent]]) -> None:
+    """Write one JSON line for each event of each camera; ConfigurationError where that cannot be."""
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            for camera, of_camera in enumerate(events):
+                for event in of_camera:
+                    file.write(json.dumps({"camera": camera, **asdict(event)}, separators=(",", ":")) + "\n")
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the events cannot be written there: {error.strerror}") from error

@@ -1,5 +1,6 @@
 """Synthetic scenes: pure functions of their settings and the frame number, with the truth of every frame."""
 
-from nvr.demo.scene.scene import Scene, SceneObject, SceneSettings
+from nvr.demo.scene.event import SceneEvent, SceneObject
+from nvr.demo.scene.scene import Activity, Scene, SceneSettings
 
-__all__ = ["Scene", "SceneObject", "SceneSettings"]
+__all__ = ["Activity", "Scene", "SceneEvent", "SceneObject", "SceneSettings"]

@@ -84,7 +84,7 @@ def choose_cast(kind: BackdropKind, aspect: float, duration_s: float, rng: np.ra
     if kind == "street":
         for lane, heading in _STREET_LANES:
             way = _choose_drive(lane, heading, aspect, duration_s, rng)
-            actors.append(Vehicle(len(actors) + 1, way, lane, _pick(rng, _PAINTS)))
+            actors.append(Vehicle(len(actors) + 1, way, lane, choose_paint(rng)))
     return tuple(sorted(actors, key=lambda actor: actor.foot_y))
 
 
@@ -104,11 +104,20 @@ def _choose_walker(object_id: int, foot_y: float, aspect: float, duration_s: flo
         path = Pacing(left, left + reach, max(1, round(speed * duration_s / (2 * reach))), offset)
         strides = max(1, round(path.round_length * strides_per_width))
         strides_per_width = strides / path.round_length  # whole strides per round: no jerk where it begins again
-    clothes = Clothes(
+    return Walker(object_id, path, foot_y, strides_per_width, choose_clothes(rng))
+
+
+def choose_clothes(rng: np.random.Generator) -> Clothes:
+    """Return the colours of a person."""
+    return Clothes(
         skin=_pick(rng, _SKINS), hair=_pick(rng, _HAIRS), top=_pick(rng, _TOPS), trousers=_pick(rng, _TROUSERS),
         shoes=(40, 38, 40),
     )  # fmt: skip
-    return Walker(object_id, path, foot_y, strides_per_width, clothes)
+
+
+def choose_paint(rng: np.random.Generator) -> Colour:
+    """Return the colour of a car."""
+    return _pick(rng, _PAINTS)
 
 
 def _choose_drive(foot_y: float, heading: int, aspect: float, duration_s: float, rng: np.random.Generator) -> Crossing:

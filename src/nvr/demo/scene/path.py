@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+_FAR_OUT = 3.0
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -59,4 +61,34 @@ class Pacing:
         return 2 * (self.right - self.left)
 
 
-Path = Crossing | Pacing
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Comes in once in a loop and leaves by the other side, or turns back; else it is out of the picture."""
+
+    heading: int
+    """With which it comes in: +1 from the left."""
+    start: float
+    """Fraction of the loop at which its edge reaches the picture."""
+    end: float
+    """Fraction of the loop at which it is gone."""
+    margin: float
+    """Half its own width, in picture widths."""
+    depth: float | None
+    """How far into the picture it comes before it turns back, in picture widths; None = it crosses."""
+
+    def at(self, progress: float) -> Position:
+        """Return the position at a fraction 0..1 of the loop."""
+        done = (progress - self.start) / (self.end - self.start)
+        heading = self.heading
+        if not 0 <= done <= 1:
+            way = -_FAR_OUT
+        elif self.depth is None:
+            way = done * (1 + 2 * self.margin)
+        else:
+            way = self.depth * math.sin(math.pi * done)
+            heading = heading if done < 0.5 else -heading
+        x = way - self.margin
+        return Position(x if self.heading > 0 else 1 - x, heading, way)
+
+
+Path = Crossing | Pacing | Visit

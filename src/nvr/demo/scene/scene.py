@@ -1,5 +1,6 @@
 """A scene: any frame of it as a picture, and the truth about that frame."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -11,11 +12,17 @@ import numpy as np
 from nvr.core.errors import ConfigurationError
 from nvr.demo.frame_code import MAX_FRAME_NUMBER, draw_frame_code
 from nvr.demo.scene.backdrop import BackdropKind, paint_backdrop
-from nvr.demo.scene.cast import SceneClass, choose_cast
+from nvr.demo.scene.cast import Actor, choose_cast
+from nvr.demo.scene.event import SceneEvent, SceneObject, find_events
 from nvr.demo.scene.shapes import Box, Image, draw_shadow, draw_shapes, enclosing_box
+from nvr.demo.scene.visitors import choose_visitors
 
 SCENE_VERSION = 2
 """Part of the cache's key: to be raised whenever the same settings give another picture."""
+
+Activity = Literal["busy", "sparse", "quiet"]
+"""`busy`: people and cars all the time. `sparse`: one visitor after the other, with 5 to 20 s of quiet in between.
+`quiet`: nobody, only the noise of the sensor."""
 
 _NOISE_FIELDS = 4
 _LEAST_BOX_PX = 2.0
@@ -35,7 +42,8 @@ class SceneSettings:
     noise: float = 1.2
     """Standard deviation of the sensor's noise in grey levels; 0 = none."""
     has_overlay: bool = True
-    """Burn in the clock and the frame code."""
+    """Burn in the clock and the frame code, which change with each frame."""
+    activity: Activity = "busy"
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_frames <= MAX_FRAME_NUMBER + 1:
@@ -54,19 +62,6 @@ class SceneSettings:
         return round(self.duration_s * self.fps)
 
 
-@dataclass(frozen=True, slots=True)
-class SceneObject:
-    """One thing in one frame, as it truly is."""
-
-    object_id: int
-    """The same for the same thing over the whole loop; from 1."""
-    class_name: SceneClass
-    xyxy_px: Box
-    """Clipped to the picture; parts hidden behind others count."""
-    inside_fraction: float
-    """Share of the whole box that is inside the picture, 0..1."""
-
-
 class Scene:
     """A looping scene; safe to use from one thread at a time.
 
@@ -77,23 +72,27 @@ class Scene:
         self.settings = settings
         self._kind: BackdropKind = "street" if settings.camera % 2 == 0 else "hall"
         aspect = settings.width_px / settings.height_px
-        self._cast = choose_cast(self._kind, aspect, settings.duration_s, self._rng("cast"))
+        self._cast = self._choose_cast(aspect)
 
     def objects_at(self, frame_number: int) -> tuple[SceneObject, ...]:
         """Return the truth of a frame; things out of the picture are not in it."""
         objects = []
-        for actor in self._cast:
+        for actor in self._actors_near(frame_number):
             _, shapes = actor.shapes_at(self._progress(frame_number), self.settings.width_px, self.settings.height_px)
             found = _clip(enclosing_box(shapes), self.settings.width_px, self.settings.height_px)
             if found is not None:
                 objects.append(SceneObject(actor.object_id, actor.class_name, *found))
         return tuple(objects)
 
+    def events(self) -> tuple[SceneEvent, ...]:
+        """Return each time that something is in the picture, in the order of their beginnings; the loop's seam cuts."""
+        return find_events(self.objects_at(number) for number in range(self.settings.n_frames))
+
     def render(self, frame_number: int) -> Image:
         """Return a frame as (H, W, 3) uint8 BGR, the caller's to keep."""
         width_px, height_px = self.settings.width_px, self.settings.height_px
         image = self._backdrop.copy()
-        for actor in self._cast:
+        for actor in self._actors_near(frame_number):
             ground, shapes = actor.shapes_at(self._progress(frame_number), width_px, height_px)
             left, _, right, _ = enclosing_box(shapes)
             half_width = max(2.0, (right - left) * 0.56)
@@ -106,6 +105,16 @@ class Scene:
         if self.settings.has_overlay:
             self._draw_overlay(image, frame_number)
         return image
+
+    def _actors_near(self, frame_number: int) -> Iterator[Actor]:
+        progress = self._progress(frame_number)
+        return (actor for actor in self._cast if -1 < actor.path.at(progress).x < 2)
+
+    def _choose_cast(self, aspect: float) -> tuple[Actor, ...]:
+        if self.settings.activity == "quiet":
+            return ()
+        choose = choose_cast if self.settings.activity == "busy" else choose_visitors
+        return choose(self._kind, aspect, self.settings.duration_s, self._rng("cast"))
 
     @cached_property
     def _backdrop(self) -> Image:
