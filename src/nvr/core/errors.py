@@ -4,7 +4,8 @@
     ├── TransientError        try again later, with backoff
     │   ├── StreamError       a camera is unreachable, silent or broken
     │   ├── BrokerError       the MQTT broker is unreachable or refuses for now
-    │   └── DownloadError     a file could not be fetched
+    │   ├── DownloadError     a file could not be fetched
+    │   └── StorageError      the disk of recordings is full, read-only, busy, broken or gone
     ├── ConfigurationError    a person must change a setting, a file or a password
     │   ├── CredentialsError  the other side refused user and password
     │   ├── OfflineError      a file is not here, and the network must not be used
@@ -37,6 +38,10 @@ class BrokerError(TransientError):
 
 class DownloadError(TransientError):
     """A file could not be fetched; nothing of it was kept that could be mistaken for the whole."""
+
+
+class StorageError(TransientError):
+    """The disk of recordings is full, read-only, busy, broken or gone; a person or the cleaner may mend it."""
 
 
 class ConfigurationError(NvrError):

@@ -1,0 +1,268 @@
+"""Which segments there are, quickly: a cache in SQLite of what the files' names say.
+
+Files go first: a segment is added after its file has its name, and removed after its file is gone. So a crash leaves
+at most a row without a file, which the next deletion or a look at the folder mends, or a file without a row, which
+`nvr.recording.reindex` finds. Reading the tree and deleting files is left to others.
+"""
+
+import heapq
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from nvr.core.errors import InvalidInputError
+from nvr.recording.database import BUSY_TIMEOUT_S, IndexDatabase
+from nvr.recording.layout import INDEX_NAME, from_microseconds, microseconds
+from nvr.recording.segment import CameraKey, Segment, SegmentKind
+
+Key: TypeAlias = tuple[int, str, int, int]
+Value: TypeAlias = str | int
+
+_PAGE = 500
+_ROW = "tenant, source_id, start_us, duration_ms, kind, size_bytes"
+_ORDER = "start_us, tenant, source_id, duration_ms"
+_SAME = "tenant = ? AND source_id = ? AND kind = ? AND start_us = ? AND duration_ms = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How much there is of something."""
+
+    segments: int = 0
+    duration_ms: int = 0
+    size_bytes: int = 0
+
+    def __add__(self, other: "Total") -> "Total":
+        return Total(
+            self.segments + other.segments, self.duration_ms + other.duration_ms, self.size_bytes + other.size_bytes
+        )
+
+
+class SegmentIndex:
+    """All finished segments below a root; may be used by any thread, and by several processes at once.
+
+    Every method raises StorageError where the file cannot be used for now: disk full, read-only, gone, or another
+    process keeps it busy. A damaged file is set aside with a warning, and an empty one begun: see `is_complete`.
+    """
+
+    def __init__(self, root: Path, *, path: Path | None = None, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        """Open the index of a root, or begin an empty one.
+
+        Args:
+            root: Folder of the recordings; it must be there, for its disk may not be mounted yet.
+            path: The file, where it cannot lie in the root: a disk that is read-only, a network drive.
+            busy_timeout_s: How long to wait for another process's transaction.
+
+        Raises:
+            StorageError: The root is not there, or the file cannot be opened or made.
+            ConfigurationError: The file was written by a newer version of this program.
+        """
+        self._database = IndexDatabase(root, path or root / INDEX_NAME, busy_timeout_s)
+
+    @property
+    def root(self) -> Path:
+        """The folder of the recordings."""
+        return self._database.root
+
+    @property
+    def path(self) -> Path:
+        """The file of the index."""
+        return self._database.path
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that lies on the disk has been read in since the file was made; false until a reindex ends."""
+        return bool(self._database.read(lambda connection: _fact(connection, "is_complete")))
+
+    def mark_complete(self) -> None:
+        """Note that all that lies on the disk has been read in."""
+        self._database.write(
+            lambda connection: connection.execute("UPDATE facts SET value = 1 WHERE name = 'is_complete'")
+        )
+
+    def add(self, segment: Segment) -> None:
+        """Add a segment whose file is in place and safe on the disk; one that is there already gets the new size."""
+        self.add_all([segment])
+
+    def add_all(self, segments: Iterable[Segment]) -> None:
+        """Add several segments at once, all or none."""
+        rows = [_row(segment) for segment in segments]
+        self._database.write(lambda connection: _insert(connection, rows))
+
+    def remove(self, segment: Segment) -> None:
+        """Remove a segment whose file is gone; one that is not there is no error."""
+        self.remove_all([segment])
+
+    def remove_all(self, segments: Iterable[Segment]) -> None:
+        """Remove several segments at once, all or none."""
+        keys = [_key_values(segment) for segment in segments]
+        self._database.write(lambda connection: connection.executemany(f"DELETE FROM segments WHERE {_SAME}", keys))  # noqa: S608 - constant
+
+    def replace(self, old: Segment, new: Segment) -> None:
+        """Put a segment in another's place whose file was renamed, all at once."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(f"DELETE FROM segments WHERE {_SAME}", _key_values(old))  # noqa: S608 - constant
+            _insert(connection, [_row(new)])
+
+        self._database.write(work)
+
+    def find(
+        self,
+        tenant: str | None = None,
+        source_id: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        kinds: Collection[SegmentKind] | None = None,
+    ) -> list[Segment]:
+        """Return the segments of which some part lies in [start, end), ordered by start; None means all."""
+        begins_before = None if end is None else microseconds(end)
+
+        def work(connection: sqlite3.Connection) -> list[Segment]:
+            begins_from = None
+            if start is not None:
+                begins_from = microseconds(start) - 1000 * _fact(connection, "longest_ms")
+            scope = _Scope(tenant, source_id, begins_from, begins_before)
+            found = [scope.all_of(connection, kind) for kind in kinds or SegmentKind]
+            return list(heapq.merge(*found, key=_order))
+
+        segments = self._database.read(work)
+        return segments if start is None else [segment for segment in segments if segment.end > start]
+
+    def oldest(
+        self,
+        tenant: str | None = None,
+        source_id: int | None = None,
+        kinds: Collection[SegmentKind] | None = None,
+        *,
+        limit: int = 1,
+        after: Segment | None = None,
+    ) -> list[Segment]:
+        """Return the oldest segments by their start, at most `limit`, those that follow `after` if it is given."""
+        scope = _Scope(tenant, source_id, after=None if after is None else _order(after))
+
+        def work(connection: sqlite3.Connection) -> list[Segment]:
+            found = [scope.all_of(connection, kind, limit) for kind in kinds or SegmentKind]
+            return list(heapq.merge(*found, key=_order))[:limit]
+
+        return self._database.read(work)
+
+    def oldest_first(
+        self,
+        tenant: str | None = None,
+        source_id: int | None = None,
+        kinds: Collection[SegmentKind] | None = None,
+    ) -> Iterator[Segment]:
+        """Yield all segments by their start, read page by page: neither memory nor a transaction grows with them."""
+        page = self.oldest(tenant, source_id, kinds, limit=_PAGE)
+        while page:
+            yield from page
+            page = self.oldest(tenant, source_id, kinds, limit=_PAGE, after=page[-1]) if len(page) == _PAGE else []
+
+    def totals(self, tenant: str | None = None) -> Mapping[tuple[CameraKey, SegmentKind], Total]:
+        """Return how much there is of each camera and kind."""
+        where, values = ("WHERE tenant = ?", (tenant,)) if tenant is not None else ("", ())
+        rows = self._database.read(
+            lambda connection: connection.execute(
+                "SELECT tenant, source_id, kind, sum(segments), sum(duration_ms), sum(size_bytes) "  # noqa: S608 - constant
+                f"FROM days {where} GROUP BY tenant, source_id, kind",
+                values,
+            ).fetchall()
+        )
+        return {
+            (CameraKey(tenant, source_id), SegmentKind(kind)): Total(segments, duration_ms, size_bytes)
+            for tenant, source_id, kind, segments, duration_ms, size_bytes in rows
+        }
+
+    def total_bytes(
+        self,
+        tenant: str | None = None,
+        source_id: int | None = None,
+        kinds: Collection[SegmentKind] | None = None,
+    ) -> int:
+        """Return the bytes of all segments of a tenant, camera and kinds; None means all."""
+        return sum(
+            total.size_bytes
+            for (camera, kind), total in self.totals(tenant).items()
+            if source_id in {None, camera.source_id} and (kinds is None or kind in kinds)
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Which rows a query is about, apart from their kind: each kind is one range of an index."""
+
+    tenant: str | None
+    source_id: int | None
+    begins_from: int | None = None
+    begins_before: int | None = None
+    after: Key | None = None
+
+    def all_of(self, connection: sqlite3.Connection, kind: SegmentKind, limit: int = -1) -> list[Segment]:
+        """Return the segments of one kind in order."""
+        terms: list[str] = ["kind = ?"]
+        values: list[Value] = [kind]
+        for term, value in (
+            ("tenant = ?", self.tenant),
+            ("source_id = ?", self.source_id),
+            ("start_us >= ?", self.begins_from),
+            ("start_us < ?", self.begins_before),
+        ):
+            if value is not None:
+                terms.append(term)
+                values.append(value)
+        if self.after is not None:
+            terms.append(f"({_ORDER}) > (?, ?, ?, ?)")
+            values += self.after
+        where = " AND ".join(terms)
+        query = f"SELECT {_ROW} FROM segments WHERE {where} ORDER BY {_ORDER} LIMIT ?"  # noqa: S608 - constant
+        return [_segment(row) for row in connection.execute(query, [*values, limit])]
+
+
+def _fact(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()[0])
+
+
+def _insert(connection: sqlite3.Connection, rows: list[tuple[Value, ...]]) -> None:
+    connection.executemany(
+        f"INSERT INTO segments ({_ROW}) VALUES (?, ?, ?, ?, ?, ?) "  # noqa: S608 - constant
+        "ON CONFLICT DO UPDATE SET size_bytes = excluded.size_bytes",
+        rows,
+    )
+
+
+def _segment(row: tuple[str, int, int, int, str, int]) -> Segment:
+    tenant, source_id, start_us, duration_ms, kind, size_bytes = row
+    try:
+        return Segment(tenant, source_id, from_microseconds(start_us), duration_ms, SegmentKind(kind), size_bytes)
+    except (ValueError, OverflowError, InvalidInputError) as error:
+        raise sqlite3.DatabaseError(f"a row is no segment: {error}") from error
+
+
+def _row(segment: Segment) -> tuple[Value, ...]:
+    return (*_order_values(segment), segment.kind.value, segment.size_bytes)
+
+
+def _order_values(segment: Segment) -> tuple[str, int, int, int]:
+    return segment.tenant, segment.source_id, microseconds(segment.start), segment.duration_ms
+
+
+def _key_values(segment: Segment) -> tuple[Value, ...]:
+    return (
+        segment.tenant,
+        segment.source_id,
+        segment.kind.value,
+        microseconds(segment.start),
+        segment.duration_ms,
+    )
+
+
+def _order(segment: Segment) -> Key:
+    return microseconds(segment.start), segment.tenant, segment.source_id, segment.duration_ms
