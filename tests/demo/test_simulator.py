@@ -430,3 +430,27 @@ def test_says_where_events_cannot_be_written(small_config: SimulatorConfig, tmp_
     simulator = Simulator(replace(small_config, events=tmp_path / "none" / "events.jsonl"))
     with pytest.raises(ConfigurationError, match="the events cannot be written there: No such file"):
         simulator.start()
+
+
+@pytest.mark.parametrize("has_open_gops", [False, True])
+def test_b_frames_travel_in_decoding_order_and_are_shown_in_theirs(
+    start_simulator: StartSimulator, has_open_gops: bool
+) -> None:
+    truths: list[FrameTruth] = []
+    config = replace(start_simulator().config, b_frames=2, has_open_gops=has_open_gops, gop_s=0.48)
+    with Simulator(config, truths.append) as simulator, opened(simulator.uri(0)) as container:
+        pts: list[int] = []
+        numbers: list[int | None] = []
+        for frame in container.decode(video=0):
+            numbers.append(read_frame_code(luma(frame)))
+            pts.append(frame.pts or 0)  # FFmpeg has none for the first packet of a session
+            if len(numbers) == 130:  # one round and a bit
+                break
+    # an open GOP cannot show its first two frames to who begins with it
+    assert are_consecutive(numbers[3:])
+    assert pts == sorted(pts)
+    assert {truth.frame_number for truth in truths} == set(range(N_FRAMES))
+    order = [truth.captured_at for truth in truths if truth.camera == 0]
+    assert order != sorted(order)
+    by_number = {truth.frame_number: truth for truth in truths[:N_FRAMES]}
+    assert (by_number[60].captured_at - by_number[50].captured_at) == timedelta(seconds=0.4)

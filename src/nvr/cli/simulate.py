@@ -41,6 +41,10 @@ def simulate(
         Literal["abr", "cbr", "vbr"],
         typer.Option(help="How drawn scenes keep their bit rate; with vbr it is the most there is."),
     ] = "abr",
+    b_frames: Annotated[int, typer.Option(min=0, max=4, help="B-frames between two others, of drawn scenes.")] = 0,
+    open_gop: Annotated[
+        bool, typer.Option("--open-gop", help="Let B-frames before a key frame need the GOP before it.")
+    ] = False,
     activity: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,6 +97,8 @@ def simulate(
         scene_s=scene_length,
         bitrate_bps=_parse_bitrate(bitrate),
         rate_control=rate_control,
+        b_frames=b_frames,
+        has_open_gops=open_gop,
         activities=tuple(_parse_activity(text) for text in activity or ("busy",)),
         has_overlay=overlay,
     )

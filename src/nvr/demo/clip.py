@@ -69,7 +69,11 @@ def build_scene_clips(
 
     def build(settings: SceneSettings, is_cancelled: Callable[[], bool]) -> Clip:
         path = cache_dir / f"scene-{_key(settings, encoder)}.mp4"
-        loop = cached_loop(path, lambda: encode_pictures(_pictures(Scene(settings), is_cancelled), path, encoder))
+        loop = cached_loop(
+            path,
+            lambda: encode_pictures(_pictures(Scene(settings), is_cancelled), path, encoder),
+            has_b_frames=encoder.b_frames > 0,
+        )
         return Clip(loop, TruthTable(Scene(settings)))  # not the one that rendered: its pictures are large
 
     clips = _in_parallel(build, scenes)

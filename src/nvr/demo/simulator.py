@@ -68,6 +68,10 @@ class SimulatorConfig:
     bitrate_bps: int = 0
     """0 = 2 Mbit/s at 1280x720 and in proportion to the area. With `vbr` the most there is."""
     rate_control: RateControl = "abr"
+    b_frames: int = 0
+    """Between two other frames."""
+    has_open_gops: bool = False
+    """The B-frames before a key frame need the GOP before it."""
     activities: tuple[Activity, ...] = ("busy",)
     """How much goes on, dealt out to the cameras in turn."""
     noise: float = 1.2
@@ -302,7 +306,14 @@ def _build_clips(config: SimulatorConfig, clock: Clock) -> list[Clip]:
         return build_file_clips(files, config.gop_s, cache_dir, clock)
     fps = Fraction(config.fps).limit_denominator(1001)
     encoder = EncoderSettings(
-        config.width_px, config.height_px, fps, config.gop_s, config.bitrate_bps, rate_control=config.rate_control
+        config.width_px,
+        config.height_px,
+        fps,
+        config.gop_s,
+        config.bitrate_bps,
+        rate_control=config.rate_control,
+        b_frames=config.b_frames,
+        has_open_gops=config.has_open_gops,
     )
     scenes = [
         SceneSettings(

@@ -22,7 +22,7 @@ class FrameTruth:
     frame_number: int
     """As burnt in: starts again with each round of the loop."""
     captured_at: datetime
-    """Aware UTC; rises over all rounds."""
+    """Aware UTC; rises over all rounds, in showing order."""
     rtp_timestamp: int
     """As sent: 32 bits that wrap."""
     objects: tuple[SceneObject, ...]

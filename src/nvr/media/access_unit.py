@@ -28,6 +28,13 @@ class AccessUnit:
     """Time since the start of the loop."""
     is_keyframe: bool
     """Decoding may start here."""
+    delay_90k: int = 0
+    """How long after its time it leaves the coder, which waits for what it refers to; 0 without B-frames."""
+
+    @property
+    def sent_90k(self) -> int:
+        """Return when it leaves the coder: rises in decoding order."""
+        return self.pts_90k + self.delay_90k
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class ParameterSets:
 
 @dataclass(frozen=True, slots=True)
 class EncodedLoop:
-    """A piece of coded video that can be sent again and again: starts with a key frame, has no B-frames."""
+    """A piece of coded video that can be sent again and again: it starts with a key frame."""
 
     codec: VideoCodec
     parameter_sets: ParameterSets
@@ -55,9 +62,9 @@ class EncodedLoop:
     fps: float
     """Average frame rate, for a person and for SDP; the units' times rule."""
     units: tuple[AccessUnit, ...]
-    """In decoding order, which is showing order; times strictly rise."""
+    """In decoding order; without B-frames that is showing order."""
     duration_90k: int
-    """When the next round starts: larger than the time of the last unit."""
+    """When the next round starts: larger than the time of any unit."""
 
     @property
     def duration_s(self) -> float:

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -67,7 +68,7 @@ def load_loop(path: Path, cache_dir: Path, gop_s: float = 1.0) -> EncodedLoop:
     return cached_loop(cached, lambda: _transcode(path, cached, gop_s))
 
 
-def cached_loop(path: Path, build: Callable[[], None]) -> EncodedLoop:
+def cached_loop(path: Path, build: Callable[[], None], *, has_b_frames: bool = False) -> EncodedLoop:
     """Return the loop that is kept at a path; `build` makes the file where it is missing or damaged.
 
     Raises:
@@ -75,7 +76,7 @@ def cached_loop(path: Path, build: Callable[[], None]) -> EncodedLoop:
     """
     try:
         if path.exists():
-            loop = read_loop(path)
+            loop = read_loop(path, may_have_b_frames=has_b_frames)
             with suppress(OSError):  # the age only decides what is deleted first
                 path.touch()
             return loop
@@ -86,11 +87,13 @@ def cached_loop(path: Path, build: Callable[[], None]) -> EncodedLoop:
     except OSError as error:
         raise ConfigurationError(f"{path.parent}: the cache cannot be read: {error.strerror}") from error
     build()
-    return read_loop(path)
+    return read_loop(path, may_have_b_frames=has_b_frames)
 
 
-def read_loop(path: Path) -> EncodedLoop:
+def read_loop(path: Path, *, may_have_b_frames: bool = False) -> EncodedLoop:
     """Return the packets of a file as they are.
+
+    B-frames are for files of our own coder only: others may begin with pictures that refer to what is not there.
 
     Raises:
         ConfigurationError: the file is missing, is no video, or holds no picture.
@@ -102,7 +105,7 @@ def read_loop(path: Path) -> EncodedLoop:
         if codec is None:
             raise UnsupportedError(f"{path}: codec {stream.codec_context.name} cannot be sent as it is")
         # AVI stores no showing times: FFmpeg counts the packets, so that B-frames do not show in the times there.
-        if stream.codec_context.has_b_frames:
+        if stream.codec_context.has_b_frames and not may_have_b_frames:
             raise UnsupportedError(f"{path}: has B-frames")
         try:
             layout = read_codec_record(codec, stream.codec_context.extradata or b"")
@@ -122,6 +125,7 @@ def _read_units(
     parameter_sets = layout.parameter_sets
     tick_90k = _frame_ticks(stream)
     units: list[AccessUnit] = []
+    decoded_90k: list[int] = []
     first_90k: int | None = None
     for packet in container.demux(stream):
         if packet.size == 0 or (not units and not packet.is_keyframe):
@@ -137,7 +141,19 @@ def _read_units(
             pts_90k = (first_90k or 0) + round(len(units) * tick_90k)
         first_90k = pts_90k if first_90k is None else first_90k
         units.append(AccessUnit(strip_parameter_sets(codec, nals), pts_90k - first_90k, packet.is_keyframe))
-    return units, parameter_sets
+        decoded_90k.append(_in_90k(packet, packet.dts, pts_90k) - first_90k)
+    return _with_delays(units, decoded_90k), parameter_sets
+
+
+def _with_delays(units: list[AccessUnit], decoded_90k: list[int]) -> list[AccessUnit]:
+    if not any(later.pts_90k < earlier.pts_90k for earlier, later in pairwise(units)):
+        return units
+    # the coder cannot send what was not captured yet: as late as its most reordered picture makes it
+    shift_90k = max(unit.pts_90k - dts_90k for unit, dts_90k in zip(units, decoded_90k, strict=True))
+    return [
+        replace(unit, delay_90k=dts_90k + shift_90k - unit.pts_90k)
+        for unit, dts_90k in zip(units, decoded_90k, strict=True)
+    ]
 
 
 def _has_new_record(packet: "Packet[VideoStream]", earlier: list[AccessUnit]) -> bool:
@@ -146,8 +162,12 @@ def _has_new_record(packet: "Packet[VideoStream]", earlier: list[AccessUnit]) ->
 
 def _pts_90k(packet: "Packet[VideoStream]") -> int | None:
     ticks = packet.pts if packet.pts is not None else packet.dts
+    return None if ticks is None or packet.time_base is None else _in_90k(packet, ticks, 0)
+
+
+def _in_90k(packet: "Packet[VideoStream]", ticks: int | None, fallback_90k: int) -> int:
     if ticks is None or packet.time_base is None:
-        return None
+        return fallback_90k
     return round(ticks * packet.time_base * RTP_CLOCK_HZ)
 
 
@@ -158,8 +178,9 @@ def _check_loop(
         raise ConfigurationError(f"{path}: no picture in it")
     if not parameter_sets.sps or not parameter_sets.pps:
         raise UnsupportedError(f"{path}: no parameter sets")
-    times = [unit.pts_90k for unit in units]
-    if any(later <= earlier for earlier, later in pairwise(times)):
+    sent = [unit.sent_90k for unit in units]
+    times = sorted(unit.pts_90k for unit in units)
+    if any(later <= earlier for earlier, later in (*pairwise(sent), *pairwise(times))):
         raise UnsupportedError(f"{path}: its times go back")
     duration_90k = times[-1] + max(1, round(_frame_ticks(stream)))
     key_times = [unit.pts_90k for unit in units if unit.is_keyframe] + [duration_90k]

@@ -102,11 +102,11 @@ class Camera:
         """Send frames at their times, for ever."""
         while True:
             moment = self._timeline.at(self._position)
-            late_s = self._clock.monotonic() - self._started_s - moment.media_s
+            late_s = self._clock.monotonic() - self._started_s - moment.sent_s
             if (
                 late_s - self.faults.jitter_s > _MAX_LATE_S
             ):  # more than it means to be: the machine slept: a live camera does not catch up
-                self._position = self._timeline.position_at(late_s + moment.media_s)
+                self._position = self._timeline.position_at(late_s + moment.sent_s)
                 self._require_keyframes()
                 continue
             jitter_s = self._rng.uniform(0, self.faults.jitter_s) if self.faults.jitter_s else 0.0

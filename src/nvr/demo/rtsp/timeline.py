@@ -15,10 +15,12 @@ class Moment:
     position: int
     """Counts all frames since the start, over all rounds."""
     unit_index: int
-    """Which frame of the loop it is."""
+    """Which frame of the loop it is, in showing order."""
     is_keyframe: bool
     media_s: float
     """When it is captured: seconds since the start of the stream."""
+    sent_s: float
+    """When it is sent: later than it is captured where there are B-frames."""
     sequence: int
     """RTP sequence number of its first packet, not yet cut to 16 bits."""
     rtp_timestamp: int
@@ -35,7 +37,10 @@ class PacketizedLoop:
         """Of each unit."""
         self.packets_before = (0, *accumulate(len(payloads) for payloads in self.payloads))
         """How many packets precede each unit, and at the end how many there are."""
-        self.times_90k = tuple(unit.pts_90k for unit in loop.units)
+        self.sent_90k = tuple(unit.sent_90k for unit in loop.units)
+        rank = {pts_90k: number for number, pts_90k in enumerate(sorted(unit.pts_90k for unit in loop.units))}
+        self.numbers = tuple(rank[unit.pts_90k] for unit in loop.units)
+        """Place of each unit in showing order."""
 
 
 class Timeline:
@@ -60,18 +65,19 @@ class Timeline:
         packets_before = self._packets.packets_before
         return Moment(
             position=position,
-            unit_index=index,
+            unit_index=self._packets.numbers[index],
             is_keyframe=unit.is_keyframe,
             media_s=media_90k / RTP_CLOCK_HZ,
+            sent_s=(media_90k + unit.delay_90k) / RTP_CLOCK_HZ,
             sequence=self._first_sequence + rounds * packets_before[-1] + packets_before[index],
             rtp_timestamp=self._first_timestamp + media_90k,
             payloads=self._packets.payloads[index],
         )
 
-    def position_at(self, media_s: float) -> int:
-        """Return the position of the frame that is shown at a time from 0."""
-        rounds, rest_90k = divmod(int(media_s * RTP_CLOCK_HZ), self._duration_90k)
-        return rounds * len(self._units) + bisect_right(self._packets.times_90k, rest_90k) - 1
+    def position_at(self, sent_s: float) -> int:
+        """Return the position of the frame that was sent last at a time from 0."""
+        rounds, rest_90k = divmod(int(sent_s * RTP_CLOCK_HZ), self._duration_90k)
+        return max(0, rounds * len(self._units) + bisect_right(self._packets.sent_90k, rest_90k) - 1)
 
     def next_keyframe(self, position: int) -> Moment:
         """Return the first key frame at or after a position."""
