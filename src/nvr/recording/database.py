@@ -167,22 +167,24 @@ class IndexDatabase:
     def _connection(self, slot: "_Slot") -> sqlite3.Connection:
         if self._is_closed:
             raise StorageError(f"{self.path}: the index is closed")
+        self._check_root()
         if slot.connection is not None and slot.identity == _identity(self.path):
             return slot.connection
         slot.close()
         # two processes that make the file at once, or set it aside at once, would undo each other's work
         with self._opening, locked(self.path.with_name(LOCK_NAME)):
-            self._check_root()
             slot.identity = _identity(self.path)
             slot.connection = self._open()
             slot.identity = _identity(self.path)
         return slot.connection
 
     def _check_root(self) -> None:
-        """Refuse to begin an empty index where the disk is gone: its mount point would fill up the system's disk."""
+        """Refuse to go on where the disk is gone: its mount point looks like a root without recordings."""
         device = self.root.stat().st_dev
-        if self._device not in {None, device} and not self.path.exists():
-            raise StorageError(f"{self.root}: the disk that was here is gone")
+        if self._device not in {None, device}:
+            witness = self.path.exists() if self.path.parent == self.root else any(self.root.iterdir())
+            if not witness:
+                raise StorageError(f"{self.root}: the disk that was here is gone")
         self._device = device
 
     def _open(self) -> sqlite3.Connection:

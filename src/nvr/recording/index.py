@@ -15,13 +15,14 @@ from typing import TypeAlias
 
 from nvr.core.errors import InvalidInputError
 from nvr.recording.database import BUSY_TIMEOUT_S, IndexDatabase
-from nvr.recording.layout import INDEX_NAME, from_microseconds, microseconds
-from nvr.recording.segment import CameraKey, Segment, SegmentKind
+from nvr.recording.layout import INDEX_NAME, CameraKey, from_microseconds, microseconds
+from nvr.recording.segment import Segment, SegmentKind
 
 Key: TypeAlias = tuple[int, str, int, int]
 Value: TypeAlias = str | int
 
-_PAGE = 500
+_FIRST_PAGE, _LAST_PAGE = 4, 1024
+_HOUR_US = 3600 * 10**6
 _ROW = "tenant, source_id, start_us, duration_ms, kind, size_bytes"
 _ORDER = "start_us, tenant, source_id, duration_ms"
 _SAME = "tenant = ? AND source_id = ? AND kind = ? AND start_us = ? AND duration_ms = ?"
@@ -157,10 +158,13 @@ class SegmentIndex:
         kinds: Collection[SegmentKind] | None = None,
     ) -> Iterator[Segment]:
         """Yield all segments by their start, read page by page: neither memory nor a transaction grows with them."""
-        page = self.oldest(tenant, source_id, kinds, limit=_PAGE)
+        limit = _FIRST_PAGE
+        page = self.oldest(tenant, source_id, kinds, limit=limit)
         while page:
             yield from page
-            page = self.oldest(tenant, source_id, kinds, limit=_PAGE, after=page[-1]) if len(page) == _PAGE else []
+            is_last = len(page) < limit
+            limit = min(4 * limit, _LAST_PAGE)  # most callers stop at the first
+            page = [] if is_last else self.oldest(tenant, source_id, kinds, limit=limit, after=page[-1])
 
     def totals(self, tenant: str | None = None) -> Mapping[tuple[CameraKey, SegmentKind], Total]:
         """Return how much there is of each camera and kind."""
@@ -176,6 +180,23 @@ class SegmentIndex:
             (CameraKey(tenant, source_id), SegmentKind(kind)): Total(segments, duration_ms, size_bytes)
             for tenant, source_id, kind, segments, duration_ms, size_bytes in rows
         }
+
+    def cameras(self) -> list[CameraKey]:
+        """Return every camera that has a segment."""
+        rows = self._database.read(
+            lambda connection: connection.execute("SELECT DISTINCT tenant, source_id FROM days").fetchall()
+        )
+        return [CameraKey(tenant, source_id) for tenant, source_id in rows]
+
+    def hours(self, camera: CameraKey) -> list[datetime]:
+        """Return the full hours in which a camera's segments begin, the newest first."""
+        query = (
+            f"SELECT DISTINCT start_us / {_HOUR_US} FROM segments "  # noqa: S608 - constant
+            "WHERE tenant = ? AND source_id = ? ORDER BY 1 DESC"
+        )
+        values = (camera.tenant, camera.source_id)
+        rows = self._database.read(lambda connection: connection.execute(query, values).fetchall())
+        return [from_microseconds(hour * _HOUR_US) for (hour,) in rows]
 
     def total_bytes(
         self,

@@ -7,12 +7,12 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from nvr.core.errors import InvalidInputError
-from nvr.recording.layout import SEGMENT_SUFFIX, SegmentOrigin, parse_path, refusal
+from nvr.recording.layout import SEGMENT_SUFFIX, CameraKey, HourFolder, SegmentOrigin, parse_name, refusal
 
 MAX_DURATION_MS = 24 * 3600 * 1000
 """Segments are some seconds long; one of a day is an error, and the bound keeps queries by time quick."""
 
-_DETAILS = re.compile(r"_(?P<duration_ms>0|[1-9][0-9]{0,8})_(?P<kind>[a-z-]{1,16})")
+_END = re.compile(r"_(?P<duration_ms>0|[1-9][0-9]{0,8})_(?P<kind>[a-z-]{1,16})\.mp4")
 
 
 class SegmentKind(StrEnum):
@@ -26,17 +26,6 @@ class SegmentKind(StrEnum):
 
 
 DELETABLE_KINDS = (SegmentKind.CONTINUOUS, SegmentKind.EVENT, SegmentKind.ON_DEMAND)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class CameraKey:
-    """A camera among those of all tenants."""
-
-    tenant: str
-    source_id: int
-
-    def __str__(self) -> str:
-        return f"{self.tenant}/{self.source_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +45,7 @@ class Segment:
     size_bytes: int
 
     def __post_init__(self) -> None:
-        SegmentOrigin(self.tenant, self.source_id, self.start)
+        HourFolder(self.camera, self.start)
         if not 0 <= self.duration_ms <= MAX_DURATION_MS or self.size_bytes < 0:
             raise InvalidInputError(
                 f"source {self.source_id}: expected a duration of 0 to {MAX_DURATION_MS} ms and a size >= 0, "
@@ -74,16 +63,23 @@ class Segment:
         Raises:
             InvalidInputError: It is not exactly what `path` spells; it may be anything, hostile too.
         """
-        parsed = parse_path(path)
-        details = _DETAILS.fullmatch(parsed.details)
-        if details is None or parsed.suffix != SEGMENT_SUFFIX:
-            raise refusal(path, "not spelt like a finished one")
+        return cls.from_origin(*parse_name(HourFolder.parse(path.parent), path.name), size_bytes)
+
+    @classmethod
+    def from_origin(cls, origin: SegmentOrigin, end: str, size_bytes: int) -> "Segment":
+        """Make a segment of what `parse_name` returned.
+
+        Raises:
+            InvalidInputError: The rest of the name is not that of a segment.
+        """
+        match = _END.fullmatch(end)
+        if match is None:
+            raise refusal(origin.path(end), "its name is not that of a finished one")
         try:
-            kind = SegmentKind(details["kind"])
-            origin = parsed.origin
-            return cls(origin.tenant, origin.source_id, origin.start, int(details["duration_ms"]), kind, size_bytes)
+            kind = SegmentKind(match["kind"])
+            return cls(origin.tenant, origin.source_id, origin.start, int(match["duration_ms"]), kind, size_bytes)
         except (ValueError, InvalidInputError) as error:
-            raise refusal(path, str(error)) from error
+            raise refusal(origin.path(end), str(error)) from error
 
     @property
     def origin(self) -> SegmentOrigin:
@@ -103,5 +99,4 @@ class Segment:
     @property
     def path(self) -> PurePosixPath:
         """Where it lies, relative to the root."""
-        origin = self.origin
-        return origin.folder / f"{origin.stem}_{self.duration_ms}_{self.kind}{SEGMENT_SUFFIX}"
+        return self.origin.path(f"_{self.duration_ms}_{self.kind}{SEGMENT_SUFFIX}")

@@ -1,0 +1,143 @@
+"""Make the index equal to the disk: of one hour at once, of all in steps that hold up nobody.
+
+The rows are read before the folder. So what another process finishes meanwhile is found in the folder and added, which
+it does itself as well, and what it deletes meanwhile is at worst a row without a file, which the cleaner mends.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+
+from nvr.core.errors import StorageError
+from nvr.recording.index import SegmentIndex
+from nvr.recording.layout import CameraKey, HourFolder, SegmentOrigin
+from nvr.recording.segment import Segment
+from nvr.recording.tree import HourContent, cameras_of, hours_of, read_hour
+
+logger = logging.getLogger(__name__)
+
+NAMED_AT_MOST = 1000
+"""Odd files that are named; all are counted."""
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Odd:
+    """Files of one sort, counted, and the first of them by name."""
+
+    count: int = 0
+    paths: list[PurePosixPath] = field(default_factory=list)
+
+    def add(self, path: PurePosixPath) -> None:
+        """Count a file."""
+        self.count += 1
+        if len(self.paths) < NAMED_AT_MOST:
+            self.paths.append(path)
+
+
+@dataclass(slots=True)
+class ReindexReport:
+    """What was found on the disk, and how the index differed from it."""
+
+    segments: int = 0
+    added: int = 0
+    removed: int = 0
+    resized: int = 0
+    unfinished: list[SegmentOrigin] = field(default_factory=list)
+    broken: Odd = field(default_factory=Odd)
+    odd: Odd = field(default_factory=Odd)
+    """Neither recordings nor of the index; left alone."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the index was not equal to the disk."""
+        return bool(self.added or self.removed or self.resized)
+
+
+def sync_hour(index: SegmentIndex, folder: HourFolder, report: ReindexReport | None = None) -> HourContent:
+    """Make the index equal to the disk for what one camera began to record in one hour.
+
+    Raises:
+        StorageError: The folder cannot be read or the index not be written.
+    """
+    report = ReindexReport() if report is None else report
+    known = {segment.path: segment for segment in _rows(index, folder)}
+    content = read_hour(index.root, folder)
+    changed = [segment for segment in content.segments if known.get(segment.path) != segment]
+    found = {segment.path for segment in content.segments}
+    gone = [
+        segment for path, segment in known.items() if path not in found and not _is_there(index.root / segment.path)
+    ]
+    if changed:
+        index.add_all(changed)
+    if gone:
+        index.remove_all(gone)
+    resized = sum(segment.path in known for segment in changed)
+    report.segments += len(content.segments)
+    report.added += len(changed) - resized
+    report.resized += resized
+    report.removed += len(gone)
+    report.unfinished += content.unfinished
+    for path in content.broken:
+        report.broken.add(path)
+    for path in content.odd:
+        report.odd.add(path)
+    return content
+
+
+def reindex(
+    index: SegmentIndex,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_hour: Callable[[HourFolder], None] = lambda _: None,
+) -> ReindexReport:
+    """Make the index equal to the disk; may run beside recorders and the cleaner, of other processes too.
+
+    Args:
+        index: Its root is read.
+        should_stop: Asked before each hour; the index is then left as far as it got.
+        on_hour: Told each hour before it is read.
+
+    Raises:
+        StorageError: A folder cannot be read or the index not be written.
+    """
+    was_complete = index.is_complete
+    report = ReindexReport()
+    on_disk = dict.fromkeys(cameras_of(index.root, report.odd.add))
+    cameras = [*on_disk, *(camera for camera in index.cameras() if camera not in on_disk)]
+    for folder in _hours(index, cameras, report):
+        if should_stop():
+            return report
+        on_hour(folder)
+        sync_hour(index, folder, report)
+    index.mark_complete()
+    if not was_complete and report.added:
+        logger.warning("the index was read in anew from the recordings: %d segments", report.segments)
+    return report
+
+
+def _hours(index: SegmentIndex, cameras: list[CameraKey], report: ReindexReport) -> Iterator[HourFolder]:
+    for camera in cameras:
+        seen = set()
+        for folder in hours_of(index.root, camera, report.odd.add):
+            seen.add(folder.hour)
+            yield folder
+        yield from (HourFolder(camera, hour) for hour in index.hours(camera) if hour not in seen)
+
+
+def _rows(index: SegmentIndex, folder: HourFolder) -> list[Segment]:
+    rows = index.find(folder.camera.tenant, folder.camera.source_id, folder.hour, folder.hour + _HOUR)
+    return [segment for segment in rows if segment.start >= folder.hour]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from error
+    return True
