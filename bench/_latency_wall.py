@@ -20,10 +20,10 @@ from nvr.config.wall import VideoWallConfig
 from nvr.core.clock import SystemClock
 from nvr.demo.frame_code import read_frame_code
 from nvr.events.schema import DetectionEvent
+from nvr.media.pixels import Picture
 from nvr.wall import VideoWall
 from nvr.wall.compositor import GAP_PX
 from nvr.wall.layout import GridLayout, Rect
-from nvr.wall.pixels import Picture
 
 
 class Reporter:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from nvr.demo.simulator import Simulator, SimulatorConfig
+from nvr.media.pixels import Picture
 from nvr.wall.compositor import GAP_PX
 from nvr.wall.layout import GridLayout
-from nvr.wall.pixels import Picture
 from tests.conftest import require_program
 from tests.waiting import wait_until
 from tests.wall.fakes import unused_port

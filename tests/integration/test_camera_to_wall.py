@@ -10,9 +10,9 @@ from nvr.bus.local_broker import LocalBroker
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events import DetectionEvent
 from nvr.media import StreamState
+from nvr.media.pixels import Picture
 from nvr.processor import StreamProcessor, StreamProcessorConfig
 from nvr.wall import VideoWall, VideoWallConfig
-from nvr.wall.pixels import Picture
 from tests.conftest import RtspServer
 from tests.waiting import wait_until
 

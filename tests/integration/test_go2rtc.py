@@ -22,7 +22,7 @@ from nvr.events import DetectionEvent
 from nvr.media.frame import Frame
 from nvr.media.stream import StreamState
 from nvr.processor import StreamProcessor, StreamProcessorConfig
-from nvr.processor.stream_processor import CameraReport
+from nvr.processor.camera import CameraReport
 from tests.conftest import require_program, skip_or_fail
 from tests.waiting import wait_until
 

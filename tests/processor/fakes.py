@@ -19,6 +19,10 @@ class BrightSpotDetector:
         self.batches: list[list[int]] = []
         self.closed = False
 
+    def input_size_px(self, width: int, height: int) -> tuple[int, int] | None:
+        del width, height
+        return None
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         self.batches.append(list(source_ids or range(len(images))))
         return [self._look(image) for image in images]

@@ -47,6 +47,28 @@ def test_one_inference_takes_the_frames_of_all_cameras() -> None:
     assert all(event.inference_time_ms > 0 for event in events)
 
 
+def test_a_detector_gets_the_size_it_looks_at_and_boxes_are_in_pixels_of_the_source() -> None:
+    class Small(BrightSpotDetector):
+        def input_size_px(self, width: int, height: int) -> tuple[int, int] | None:
+            return (width // 2, height // 4)
+
+        def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
+            sizes.extend(image.shape for image in images)
+            return super().infer(images, source_ids)
+
+    sizes: list[tuple[int, ...]] = []
+    frames, events = FreshestFrames(), list[DetectionEvent]()
+    frames.put(make_frame(size=(640, 480), grey=255))
+    mux = multiplexer(frames, Small(), lambda event, _: events.append(event))
+    mux.start()
+    wait_until(lambda: len(events) == 1, "an event")
+    mux.request_stop()
+    assert mux.join(10)
+    assert sizes == [(120, 320, 3)]
+    assert events[0].detections[0].bbox.xyxy_px == (0, 0, 640, 480)
+    assert (events[0].frame_width, events[0].frame_height) == (640, 480)
+
+
 def test_a_batch_is_no_larger_than_allowed() -> None:
     frames, detector = FreshestFrames(), BrightSpotDetector()
     for source_id in range(5):

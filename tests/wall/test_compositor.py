@@ -6,12 +6,12 @@ import pytest
 
 from nvr.core.clock import ManualClock
 from nvr.media import StreamState
+from nvr.media.pixels import Picture
 from nvr.wall.camera_view import Camera
 from nvr.wall.compositor import GAP_PX, Compositor
 from nvr.wall.detection_cache import DetectionCache
 from nvr.wall.layout import GridLayout, Rect
 from nvr.wall.palette import AMBER, GREEN, RED, Colour, colour_of_object
-from nvr.wall.pixels import Picture
 from tests.wall.fakes import Array, FakeCamera, PlainFrame, event_of
 
 

@@ -16,10 +16,10 @@ import pytest
 from nvr.core.clock import SystemClock
 from nvr.core.errors import ConfigurationError, TransientError
 from nvr.media import StreamState
+from nvr.media.pixels import Picture
 from nvr.wall import VideoWall, VideoWallConfig
 from nvr.wall.http_app import is_loopback
 from nvr.wall.http_server import WallServer, page_url
-from nvr.wall.pixels import Picture
 from nvr.wall.video_wall import WallState
 from tests.waiting import wait_until
 from tests.wall.conftest import MakeWall

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nvr.media.pixels import Picture
 from nvr.wall.layout import Rect, letterbox_rect
 from nvr.wall.palette import GREEN, colour_of_object
-from nvr.wall.pixels import Picture
 from nvr.wall.renderer import MAX_BOXES, DetectionRenderer
 from tests.wall.fakes import event_of
 

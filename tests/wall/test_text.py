@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvr.wall.pixels import Picture
+from nvr.media.pixels import Picture
 from nvr.wall.text import TextPainter, one_line
 
 

@@ -13,10 +13,10 @@ from nvr.config import BrokerConfig
 from nvr.core.clock import SystemClock
 from nvr.core.errors import ConfigurationError
 from nvr.events import DetectionEvent
+from nvr.media.pixels import Picture
 from nvr.wall import VideoWall, VideoWallConfig
 from nvr.wall.compositor import Composition
 from nvr.wall.palette import colour_of_object
-from nvr.wall.pixels import Picture
 from tests.conftest import require_program
 from tests.waiting import wait_until
 from tests.wall.conftest import MakeWall

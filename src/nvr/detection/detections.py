@@ -39,6 +39,12 @@ class Detections:
         """Return the answer of a detector that saw nothing."""
         return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
 
+    def scaled(self, x: float, y: float) -> Self:
+        """Return the same objects in pixels of an image that is larger by these factors."""
+        if x == y == 1:
+            return self
+        return type(self)(self.xyxy_px * np.array([x, y, x, y], np.float32), self.confidence, self.class_id)
+
     def __len__(self) -> int:
         return len(self.xyxy_px)
 
@@ -59,6 +65,14 @@ class Detector(Protocol):
     @property
     def has_real_batches(self) -> bool:
         """Whether several images go through at once; else the last answer of a batch is as late as all together."""
+        ...
+
+    def input_size_px(self, width: int, height: int) -> tuple[int, int] | None:
+        """Return the even width and height that an image of a size is scaled to before anything looks at it.
+
+        Who has the image in another form may scale it so himself, at a tenth of the cost, and scale the boxes back.
+        None where the whole image is looked at, or nothing is gained.
+        """
         ...
 
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:

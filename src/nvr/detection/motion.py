@@ -72,6 +72,11 @@ class MotionDetector:
         """How many cameras it holds a background of."""
         return len(self._known)
 
+    def input_size_px(self, width: int, height: int) -> tuple[int, int] | None:
+        """See `Detector.input_size_px`: it makes the whole image small in a way of its own."""
+        del width, height
+        return None
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """See `Detector.infer`."""
         ids = range(len(images)) if source_ids is None else source_ids

@@ -8,6 +8,7 @@ from nvr.assets.spec import ModelSpec
 from nvr.core.errors import InvalidInputError, ModelError
 from nvr.detection.detections import Detections, Image
 from nvr.detection.heads import make_decoder
+from nvr.detection.letterbox import place
 from nvr.detection.network import Network
 from nvr.detection.nms import Selection
 from nvr.detection.preprocess import Preprocessor
@@ -27,6 +28,7 @@ class NetworkDetector:
         """
         self._model_id = model_id
         self._network: Network | None = network
+        self._spec = spec
         self._class_names = spec.class_names
         self._preprocessor = Preprocessor(spec)
         self._decoder = make_decoder(spec, selection, [output.name for output in network.signature.outputs])
@@ -46,6 +48,13 @@ class NetworkDetector:
     def has_real_batches(self) -> bool:
         """Whether several images go through the network in one run: on a GPU, or where it was asked for."""
         return self._network is not None and self._network.has_real_batches
+
+    def input_size_px(self, width: int, height: int) -> tuple[int, int] | None:
+        """See `Detector.input_size_px`."""
+        spec = self._spec
+        placement = place(width, height, spec.input_width_px, spec.input_height_px, spec.resize)
+        even = (placement.width_px + placement.width_px % 2, placement.height_px + placement.height_px % 2)
+        return even if even[0] < width and even[1] < height else None
 
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """See `Detector.infer`; the sources make no difference here."""

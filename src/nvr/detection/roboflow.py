@@ -153,6 +153,11 @@ class RoboflowDetector:
         worker = self._worker
         return None if worker is None else worker.pid
 
+    def input_size_px(self, width: int, height: int) -> tuple[int, int] | None:
+        """See `Detector.input_size_px`: the package scales images itself."""
+        del width, height
+        return None
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """Find objects in a batch of images of any sizes; one answer per image, in order.
 

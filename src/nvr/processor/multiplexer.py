@@ -12,6 +12,7 @@ from nvr.detection.detections import Detector, Image
 from nvr.events.schema import DetectionEvent
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
+from nvr.media.pixels import shrink_to_bgr
 from nvr.processor.event_builder import build_event, to_detections
 
 logger = logging.getLogger(__name__)
@@ -133,8 +134,9 @@ class Multiplexer:
         inference_time_ms = (self._clock.monotonic() - started_s) * 1000
         self._busy_since_s = None
         self._batches += 1
-        for frame, detections in zip(readable, found, strict=True):
+        for frame, image, small in zip(readable, images, found, strict=True):
             self._analysed += 1
+            detections = small.scaled(frame.width / image.shape[1], frame.height / image.shape[0])
             try:
                 event = build_event(
                     frame,
@@ -155,12 +157,16 @@ class Multiplexer:
         images: list[Image] = []
         for frame in frames:
             try:
-                images.append(frame.to_bgr())
+                images.append(self._to_image(frame))
             except FrameError as error:
                 self._trouble.report(str(error))
             else:
                 readable.append(frame)
         return readable, images
+
+    def _to_image(self, frame: Frame) -> Image:
+        size = self._detector.input_size_px(frame.width, frame.height)
+        return frame.to_bgr() if size is None else shrink_to_bgr(frame, *size)
 
     def _rate_of(self, frame: Frame) -> float:
         meter = self._rates.setdefault(frame.source_id, RateMeter())

@@ -11,11 +11,12 @@ import numpy as np
 from nvr.core.errors import FrameError
 from nvr.core.throttle import ThrottledLog
 from nvr.events import DetectionEvent
+from nvr.media.pixels import Picture, shrink_to_bgr
 from nvr.wall.camera_view import Camera, CameraView, TileState
 from nvr.wall.layout import GridLayout, Rect, letterbox_rect
 from nvr.wall.notices import NoticePainter, colour_of_state
 from nvr.wall.palette import BACKGROUND, LETTERBOX
-from nvr.wall.pixels import Picture, dimmed, shrink_to_bgr
+from nvr.wall.pixels import dimmed
 from nvr.wall.renderer import DetectionRenderer
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from nvr.core.errors import ConfigurationError
-from nvr.wall.pixels import Picture
+from nvr.media.pixels import Picture
 
 JPEG_QUALITY = 82
 PictureFormat = Literal[".png", ".jpg"]

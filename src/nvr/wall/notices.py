@@ -1,9 +1,10 @@
 """What stands where a picture should be: a card before the first, a banner over the last."""
 
+from nvr.media.pixels import Picture
 from nvr.wall.camera_view import TileState
 from nvr.wall.layout import Rect
 from nvr.wall.palette import AMBER, BLACK, CARD, GREEN, MUTED, RED, TEXT, Colour
-from nvr.wall.pixels import Picture, blend
+from nvr.wall.pixels import blend
 from nvr.wall.renderer import font_size_px
 from nvr.wall.text import REGULAR, SEMIBOLD, TextPainter, one_line
 

@@ -3,9 +3,10 @@
 import cv2
 
 from nvr.events import Detection, DetectionEvent
+from nvr.media.pixels import Picture
 from nvr.wall.layout import Rect, SourceToTile
 from nvr.wall.palette import BLACK, MUTED, TEXT, Colour, colour_of_object, readable_on
-from nvr.wall.pixels import Picture, blend
+from nvr.wall.pixels import blend
 from nvr.wall.text import REGULAR, SEMIBOLD, TextPainter, one_line
 
 MAX_BOXES = 500

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from nvr.media import StreamState, StreamStats
-from nvr.wall.pixels import ConvertibleFrame
+from nvr.media.pixels import ConvertibleFrame
 
 
 class WallFrame(ConvertibleFrame, Protocol):

@@ -2,9 +2,10 @@
 
 import cv2
 
+from nvr.media.pixels import Picture
 from nvr.wall.layout import Rect
 from nvr.wall.palette import Colour
-from nvr.wall.pixels import Picture, blend
+from nvr.wall.pixels import blend
 
 REGULAR = 400
 SEMIBOLD = 600

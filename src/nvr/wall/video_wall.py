@@ -14,12 +14,12 @@ from nvr.core.throttle import ThrottledLog
 from nvr.events import DetectionEvent
 from nvr.events.protocol import detections_prefix
 from nvr.media import CameraStream, IngestSettings
+from nvr.media.pixels import Picture
 from nvr.wall.camera_view import Camera, CameraView
 from nvr.wall.compositor import GAP_PX, Compositor
 from nvr.wall.detection_cache import DetectionCache
 from nvr.wall.layout import GridLayout
 from nvr.wall.mqtt_listener import MQTTListener
-from nvr.wall.pixels import Picture
 from nvr.wall.sources import FrameSource
 from nvr.wall.view import WallView
 

@@ -3,10 +3,10 @@
 import threading
 
 from nvr.core.errors import UnsupportedError
+from nvr.media.pixels import resized
 from nvr.wall.compositor import Composition
 from nvr.wall.layout import Rect, letterbox_rect
 from nvr.wall.palette import LETTERBOX
-from nvr.wall.pixels import resized
 from nvr.wall.video_wall import VideoWall
 from nvr.wall.view import WallView, Watch
 
