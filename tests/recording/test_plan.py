@@ -13,7 +13,7 @@ from nvr.events.recording_event import EndReason
 from nvr.media.packet import MediaPacket
 from nvr.media.packet_ring import PacketRing
 from nvr.recording.modes import Modes, parse_modes
-from nvr.recording.plan import PlanSettings, RecordingPlan, SegmentReason, Step
+from nvr.recording.plan import Ended, PlanSettings, RecordingPlan, SegmentReason, Step
 from nvr.recording.planned_reader import PlannedReader
 from tests.recording.packets import VIDEO, at, made_up
 
@@ -31,8 +31,7 @@ class Kept:
     """A segment as the plan had it."""
 
     packets: list[MediaPacket]
-    is_on_demand: bool = False
-    is_continuous: bool = False
+    ended: Ended | None = None
     ends: EndReason | None = None
 
     @property
@@ -81,10 +80,8 @@ class Recording:
         """Decide over all that is there."""
         while self.reader.read(self.now_s, self.handle):
             pass
-        if (reason := self.plan.tick(self.now_s)) is not None:
-            self.finish(reason)
-        if self.open is not None:
-            self.open.is_on_demand, self.open.is_continuous = self.plan.open_reasons
+        if (ended := self.plan.tick(self.now_s)) is not None:
+            self.finish(ended)
 
     def handle(self, packet: MediaPacket, step: Step) -> None:
         if step.ends is not None:
@@ -93,14 +90,14 @@ class Recording:
             assert self.open is None
             assert packet.starts_gop
             self.open = Kept([])
-            self.open.is_on_demand, self.open.is_continuous = self.plan.open_reasons
         if step.writes:
             assert self.open is not None
             self.open.packets.append(packet)
 
-    def finish(self, reason: EndReason) -> None:
+    def finish(self, ended: Ended | None) -> None:
         assert self.open is not None
-        self.open.ends = reason
+        assert ended is not None
+        self.open.ended, self.open.ends = ended, ended.reason
         self.segments.append(self.open)
         self.open = None
 
@@ -111,7 +108,8 @@ class Recording:
 
     def reason_of(self, segment: Kept) -> SegmentReason:
         first, last = segment.packets[0].captured_at, segment.packets[-1].captured_at
-        return self.plan.reason(first, last, is_on_demand=segment.is_on_demand, is_continuous=segment.is_continuous)
+        assert segment.ended is not None
+        return self.plan.kind(segment.ended, first, last)
 
     @property
     def sequences(self) -> list[int]:
@@ -406,9 +404,7 @@ def test_after_a_failure_of_the_disk_recording_goes_on_at_the_next_key_frame() -
         recording.ring.append(made_up(sequence, FPS, GOP))
     with pytest.raises(OSError, match="full"):
         recording.reader.read(20, fail)
-    recording.plan.abandon()
-    assert recording.open is not None
-    recording.finish("disk")
+    recording.finish(recording.plan.abandon("disk"))
     recording.now_s = 20
     recording.read()
     assert recording.sequences == [*range(62), *range(70, 100)]

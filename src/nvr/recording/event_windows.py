@@ -53,6 +53,7 @@ class EventWindows:
         """Tell whether a stretch of time has some of a window in it."""
         return any(window.start <= end and start <= window.end for window in self._windows)
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._windows = []
+    def take_all(self) -> None:
+        """Leave none pending."""
+        for window in self._windows:
+            window.is_taken = True

@@ -5,6 +5,7 @@ recording can begin where this one ended and nothing is written twice; recording
 """
 
 import math
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -31,11 +32,20 @@ class PlanSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a segment, and the reasons to record it that lie outside of its time."""
+
+    reason: EndReason
+    is_on_demand: bool
+    is_continuous: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What to do with a packet; in this order."""
 
-    ends: EndReason | None = None
-    """Finish the open segment, for this reason."""
+    ends: Ended | None = None
+    """Finish the open segment."""
     begins: bool = False
     """Open a segment whose first packet this is."""
     writes: bool = False
@@ -53,12 +63,12 @@ class _OpenSegment:
     boundary: datetime
     last_captured_at: datetime
     last_received_s: float
-    is_on_demand: bool = False
-    is_continuous: bool = False
+    is_on_demand: bool
+    is_continuous: bool
 
 
 class RecordingPlan:
-    """The decisions for one camera; used by one thread."""
+    """The decisions for one camera: one thread decides over packets, any thread may say what it wishes."""
 
     def __init__(self, modes: Modes = OFF, settings: PlanSettings | None = None) -> None:
         """Begin with nothing recorded."""
@@ -72,6 +82,7 @@ class RecordingPlan:
         self._is_event_gop = False
         self._on_demand_until_s = -math.inf
         self._cut_wanted = False
+        self._lock = threading.RLock()
 
     @property
     def modes(self) -> Modes:
@@ -90,34 +101,38 @@ class RecordingPlan:
 
     def set_modes(self, modes: Modes) -> None:
         """Record for other reasons from now on; what no reason holds any more ends at the next `tick`."""
-        if RecordingMode.EVENTS not in modes:
-            self._windows.clear()
-            self._is_event_gop = False
-        if RecordingMode.ON_DEMAND not in modes:
-            self._on_demand_until_s = -math.inf
-        self._modes = modes
-        self._is_following = RecordingMode.CONTINUOUS in modes or (self._is_following and bool(modes))
+        with self._lock:
+            if RecordingMode.EVENTS not in modes:
+                self._windows.take_all()
+                self._is_event_gop = False
+            if RecordingMode.ON_DEMAND not in modes:
+                self._on_demand_until_s = -math.inf
+            self._modes = modes
+            self._is_following = RecordingMode.CONTINUOUS in modes or (self._is_following and bool(modes))
 
     def note_event(self, captured_at: datetime) -> EventWindow | None:
         """Take note of a detection, however late; None where events are no reason to record."""
-        if RecordingMode.EVENTS not in self._modes:
-            return None
-        window = self._windows.note(captured_at)
-        segment = self._segment
-        if segment is not None and window.start <= segment.last_captured_at <= window.end:
-            self._is_event_gop = True
-        return window
+        with self._lock:
+            if RecordingMode.EVENTS not in self._modes:
+                return None
+            window = self._windows.note(captured_at)
+            segment = self._segment
+            if segment is not None and window.start <= segment.last_captured_at <= window.end:
+                self._is_event_gop = True
+            return window
 
     def start_on_demand(self, now_s: float, max_s: float) -> None:
         """Record on demand, from the newest key frame on, for at most `max_s`; again while it runs: from now."""
-        self._on_demand_until_s = now_s + max_s
-        self._is_following = True
-        if self._segment is not None:
-            self._segment.is_on_demand = True
+        with self._lock:
+            self._on_demand_until_s = now_s + max_s
+            self._is_following = True
+            if self._segment is not None:
+                self._segment.is_on_demand = True
 
     def stop_on_demand(self, now_s: float) -> None:
         """End recording on demand; what other reasons hold goes on."""
-        self._on_demand_until_s = min(self._on_demand_until_s, now_s)
+        with self._lock:
+            self._on_demand_until_s = min(self._on_demand_until_s, now_s)
 
     def wants_packets(self, now_s: float) -> bool:
         """Tell whether packets are to be read on; False while nothing is to be recorded."""
@@ -127,21 +142,27 @@ class RecordingPlan:
 
     def pending_window(self) -> EventWindow | None:
         """Return a window that recording is to turn to now, while no segment is open."""
-        return None if self._segment is not None else self._windows.oldest_pending()
+        with self._lock:
+            return None if self._segment is not None else self._windows.oldest_pending()
 
     def begin_at(self, sequence: int, window: EventWindow) -> None:
         """Take a window and expect the GOP in which it begins: its key frame may come before it."""
-        window.is_taken = True
-        self._wanted_from = (sequence, window.end)
-        self._is_following = True
+        with self._lock:
+            window.is_taken = True
+            self._wanted_from = (sequence, window.end)
+            self._is_following = True
 
     def decide(self, packet: MediaPacket) -> Step:
         """Say what becomes of the next packet, in the order of their sequences."""
+        with self._lock:
+            return self._decide(packet)
+
+    def _decide(self, packet: MediaPacket) -> Step:
         segment = self._segment
         has_gap = packet.sequence != self._next_sequence
         self._next_sequence = packet.sequence + 1
         if segment is None:
-            return self._begin(packet)
+            return self._open(packet) if packet.starts_gop and self._wants(packet) else SKIP
         if has_gap or packet.session != segment.first.session:
             return self._end("gap", packet, is_wanted=packet.starts_gop and self._wants(packet))
         if not packet.starts_gop:
@@ -160,36 +181,30 @@ class RecordingPlan:
         """Let the next key frame begin a segment: sound has come that the open one cannot hold."""
         self._cut_wanted = True
 
-    def tick(self, now_s: float) -> EndReason | None:
-        """Say why the open segment ends although no packet says so; it is no longer open then."""
-        segment = self._segment
-        if segment is None:
-            return None
-        if now_s >= self._stop_s:
-            self._is_following = False
-            reason: EndReason = "stopped"
-        elif now_s - segment.last_received_s >= self._settings.silence_s:
-            reason = "silence"
-        else:
-            return None
-        self._segment = None
-        return reason
+    def tick(self, now_s: float) -> Ended | None:
+        """Say that the open segment ends although no packet says so; it is no longer open then."""
+        with self._lock:
+            segment = self._segment
+            if segment is None:
+                return None
+            if now_s >= self._stop_s:
+                self._is_following = False
+                return self.abandon("stopped")
+            is_silent = now_s - segment.last_received_s >= self._settings.silence_s
+            return self.abandon("silence") if is_silent else None
 
-    def abandon(self) -> None:
-        """The open segment was ended by its disk or its owner; recording goes on at the next key frame."""
-        self._segment = None
+    def abandon(self, reason: EndReason) -> Ended | None:
+        """End the open segment for its disk's or owner's sake; recording goes on at the next key frame."""
+        with self._lock:
+            segment, self._segment = self._segment, None
+            return None if segment is None else Ended(reason, segment.is_on_demand, segment.is_continuous)
 
-    def reason(self, start: datetime, end: datetime, *, is_on_demand: bool, is_continuous: bool) -> SegmentReason:
-        """Return the strongest reason in a stretch of time: on demand, an event, continuous."""
-        if is_on_demand:
+    def kind(self, ended: Ended, start: datetime, end: datetime) -> SegmentReason:
+        """Return the strongest reason for which a segment was recorded: on demand, an event, continuous."""
+        if ended.is_on_demand:
             return "on-demand"
-        return "event" if self._windows.overlap(start, end) or not is_continuous else "continuous"
-
-    @property
-    def open_reasons(self) -> tuple[bool, bool]:
-        """Whether the open segment was asked for on demand, and whether as continuous recording."""
-        segment = self._segment
-        return (False, False) if segment is None else (segment.is_on_demand, segment.is_continuous)
+        with self._lock:
+            return "event" if not ended.is_continuous or self._windows.overlap(start, end) else "continuous"
 
     @property
     def _stop_s(self) -> float:
@@ -199,9 +214,6 @@ class RecordingPlan:
     @property
     def _is_continuous(self) -> bool:
         return RecordingMode.CONTINUOUS in self._modes
-
-    def _begin(self, packet: MediaPacket) -> Step:
-        return self._open(packet) if packet.starts_gop and self._wants(packet) else SKIP
 
     def _open(self, packet: MediaPacket) -> Step:
         self._cut_wanted = False
@@ -216,11 +228,11 @@ class RecordingPlan:
         return BEGIN
 
     def _end(self, reason: EndReason, packet: MediaPacket, *, is_wanted: bool) -> Step:
-        self._segment = None
+        ended = self.abandon(reason)
         if not is_wanted:
-            return Step(reason)
+            return Step(ended)
         self._open(packet)
-        return Step(reason, begins=True, writes=True)
+        return Step(ended, begins=True, writes=True)
 
     def _wants(self, packet: MediaPacket) -> bool:
         """Decide over a GOP by its key frame."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from nvr.media.packet import MediaPacket
 from nvr.media.packet_ring import PacketRing
+from nvr.media.parameters import StreamParameters
 from nvr.recording.plan import RecordingPlan, Step
 
 BATCH_PACKETS = 256
@@ -11,24 +12,30 @@ BATCH_PACKETS = 256
 
 
 class PlannedReader:
-    """The place of a recording in its camera's ring; used by one thread."""
+    """The place of a recording in its camera's ring; used by one thread.
+
+    It looks into the ring when it is told to, and is none of the ring's readers: packets need not wake it, and a
+    file that is read as fast as its readers can need not wait for it.
+    """
 
     def __init__(self, ring: PacketRing, plan: RecordingPlan) -> None:
-        """Join the ring; the first packets wanted are those of its newest GOP."""
+        """Prepare; the first packets wanted are those of the newest GOP at the first `read`."""
         self._ring = ring
         self._plan = plan
-        self._reader = ring.reader(wakes_on=lambda _: False)
+        self._position = 0
+        self._lost = 0
         self._is_idle = True
+        self._audio: StreamParameters | None = None
 
     @property
     def lost(self) -> int:
         """Packets that were wanted and had left the ring before they were read."""
-        return self._reader.lost
+        return self._lost
 
     @property
-    def is_at_end(self) -> bool:
-        """Whether the ring is closed and nothing in it is still wanted."""
-        return self._reader.is_at_end
+    def audio(self) -> StreamParameters | None:
+        """Of the newest sound that was read, which may lie behind the packet that is handled; None without sound."""
+        return self._audio
 
     def read(self, now_s: float, handle: Callable[[MediaPacket, Step], None]) -> bool:
         """Hand the next packets that matter to `handle`, at most a batch; True while there may be more.
@@ -37,26 +44,27 @@ class PlannedReader:
         """
         if not self._is_wanting(now_s):
             return False
-        packets = self._reader.read(0, BATCH_PACKETS)
+        lost, packets = self._ring.slice_from(self._position, BATCH_PACKETS)
+        self._lost += lost
+        self._position += lost
+        self._note_audio(packets)
         decide = self._plan.decide
         try:
             for packet in packets:
                 step = decide(packet)
-                if step.writes:
+                if step.writes or step.ends is not None:
                     handle(packet, step)
-                    continue
-                if step.ends is not None:
-                    handle(packet, step)
-                if not self._plan.wants_packets(now_s):
+                if not step.writes and not self._plan.wants_packets(now_s):
                     return True
         finally:
-            if packets and self._reader.position != self._plan.next_sequence:
-                self._reader.seek(self._plan.next_sequence)
+            if packets:
+                self._position = self._plan.next_sequence
         return len(packets) == BATCH_PACKETS
 
-    def close(self) -> None:
-        """Leave the ring."""
-        self._reader.close()
+    def _note_audio(self, packets: list[MediaPacket]) -> None:
+        newest = next((packet for packet in reversed(packets) if packet.kind == "audio"), None)
+        if newest is not None:
+            self._audio = newest.parameters
 
     def _is_wanting(self, now_s: float) -> bool:
         if self._plan.wants_packets(now_s):
@@ -74,5 +82,4 @@ class PlannedReader:
         return True
 
     def _seek(self, sequence: int | None) -> None:
-        position = self._plan.next_sequence if sequence is None else max(sequence, self._plan.next_sequence)
-        self._reader.seek(position)
+        self._position = self._plan.next_sequence if sequence is None else max(sequence, self._plan.next_sequence)
