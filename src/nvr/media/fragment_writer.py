@@ -7,6 +7,7 @@ it), the end of a file after a crash (`mp4_repair`).
 import errno
 import io
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from typing import Protocol, cast
 
@@ -20,9 +21,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from nvr.core.errors import InvalidInputError, UnsupportedError
-from nvr.media.access_unit import VideoCodec
+from nvr.media.access_unit import VideoCodec, read_codec_record
 from nvr.media.packet import MediaPacket
-from nvr.media.parameters import StreamParameters, changed_parameters
+from nvr.media.parameters import StreamParameters, changed_parameters, picture_size
 
 CodedStream = VideoStream | AudioStream
 
@@ -155,9 +156,10 @@ class FragmentWriter:
         self._media_end_s = max(self._media_end_s, track.end_s)
 
     def _write_audio(self, packet: MediaPacket) -> None:
-        if self._audio is None or self._is_too_early(packet, self._audio):
-            return
-        self._mux(packet, self._audio.place(packet))
+        if self._audio is None:
+            self._left_out += 1
+        elif not self._is_too_early(packet, self._audio):
+            self._mux(packet, self._audio.place(packet))
 
     def _is_too_early(self, packet: MediaPacket, track: "_Track") -> bool:
         is_too_early = packet.pts * packet.time_base < track.origin_s
@@ -170,8 +172,8 @@ class FragmentWriter:
             self._container.mux_one(coded)
         except av.FFmpegError as error:
             raise InvalidInputError(
-                f"{packet.kind} packet {packet.sequence} of {packet.size_bytes} bytes cannot be written as "
-                f"{packet.parameters.codec}: {error.strerror}"
+                f"{packet.kind} packet {packet.sequence} of {packet.size_bytes} bytes, {packet.parameters.codec}, "
+                f"or one shortly before it cannot be written: {error.strerror}"
             ) from error
         if self._sink.pieces:
             self._pass_on()
@@ -179,7 +181,7 @@ class FragmentWriter:
     def _open(self, first: MediaPacket) -> "_Track":
         if not first.is_keyframe:
             raise InvalidInputError(f"expected a key frame first, got packet {first.sequence}, which is none")
-        video = _with_sets_in_band(self._video_parameters, first)
+        video = _complete(self._video_parameters, first)
         container = av.open(
             self._sink,  # without seek and tell: FFmpeg is to write in one go
             "w",
@@ -296,7 +298,7 @@ class _Track:
         pts = max(packet.pts, packet.dts)
         self.end_s = float((pts - self._origin + duration) * packet.time_base)
         # the same bytes in another object: PyAV changes the times of the one that it muxes, which all readers share
-        coded = Packet(cast("bytes", packet.coded))  # it takes any buffer
+        coded = Packet(cast("bytes", _raw(packet)))  # it takes any buffer
         coded.pts = pts - self._origin
         coded.dts = packet.dts - self._origin
         coded.duration = duration
@@ -304,6 +306,16 @@ class _Track:
         coded.is_keyframe = packet.is_keyframe
         coded.stream = self.stream
         return coded
+
+
+def _raw(packet: MediaPacket) -> "Packet[VideoStream] | Packet[AudioStream] | memoryview":
+    if packet.parameters.codec != "aac" or packet.size_bytes < 9:
+        return packet.coded
+    # an ADTS header, as in MPEG-TS; FFmpeg strips it for plain MP4 but not for fragments
+    view = memoryview(packet.coded)
+    if view[0] != 0xFF or view[1] & 0xF0 != 0xF0:
+        return packet.coded
+    return view[7 if view[1] & 1 else 9 :]
 
 
 def _muxer_options(video: StreamParameters, fragment_s: float) -> dict[str, str]:
@@ -318,16 +330,23 @@ def _muxer_options(video: StreamParameters, fragment_s: float) -> dict[str, str]
     }
 
 
-def _with_sets_in_band(parameters: StreamParameters, first: MediaPacket) -> StreamParameters:
+def _complete(parameters: StreamParameters, first: MediaPacket) -> StreamParameters:
+    """Return the parameters with what the first packet knows better."""
+    content = bytes(first.coded)
     # hvc1 keeps parameter sets in the header alone, so those that the pictures were coded with must be there
+    parameters = changed_parameters(parameters, content) or parameters
     codec = _NAL_CODECS.get(parameters.codec)
-    if codec is None:
+    if codec is not None:
+        sets = read_codec_record(codec, parameters.extradata).parameter_sets
+        is_complete = any(len(sps) >= 4 for sps in sets.sps) and sets.pps and (sets.vps or codec == "h264")
+        if not is_complete:
+            raise InvalidInputError(
+                f"packet {first.sequence}, {codec}: expected parameter sets, got {len(sets.in_order())}"
+            )
+    if parameters.width_px and parameters.height_px:
         return parameters
-    changed = changed_parameters(parameters, bytes(first.coded))
-    parameters = changed or parameters
-    if not parameters.extradata:
-        raise InvalidInputError(f"packet {first.sequence} has no parameter sets, and none are known")
-    return parameters
+    width_px, height_px = picture_size(parameters.codec, parameters.extradata + content)
+    return replace(parameters, width_px=width_px, height_px=height_px)
 
 
 def _is_plain_opus(parameters: StreamParameters) -> bool:

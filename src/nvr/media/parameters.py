@@ -2,7 +2,7 @@
 
 import struct
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
 import av
 from av.audio.stream import AudioStream
@@ -96,7 +96,7 @@ def changed_parameters(current: StreamParameters, packet_bytes: bytes) -> Stream
     extradata = join_annex_b(merged)
     if not found.sps or found.sps == known.sps:
         return replace(current, extradata=extradata)
-    width_px, height_px = _coded_size(codec, extradata + packet_bytes)
+    width_px, height_px = picture_size(codec, extradata + packet_bytes)
     return replace(
         current,
         extradata=extradata,
@@ -139,6 +139,22 @@ def audio_specific_config(profile: str, sample_rate_hz: int, channels: int) -> b
     return bits.to_bytes(2, "big")
 
 
+def picture_size(codec: str, key_frame: bytes) -> tuple[int, int]:
+    """Return width and height of a key frame by decoding it; (0, 0) where that cannot be done.
+
+    Args:
+        codec: h264, hevc or mjpeg.
+        key_frame: With its parameter sets, H.264 and H.265 as Annex-B.
+    """
+    decoder = cast("VideoCodecContext", av.CodecContext.create(codec, "r"))
+    decoder.thread_count = 1
+    try:
+        pictures = [*decoder.decode(av.Packet(key_frame)), *decoder.decode(None)]
+    except av.FFmpegError:
+        return 0, 0
+    return (pictures[0].width, pictures[0].height) if pictures else (0, 0)
+
+
 def jpeg_size(picture: bytes) -> tuple[int, int] | None:
     """Return width and height of a JPEG from its frame header (ITU-T T.81, B.2.2); None where there is none."""
     position = 2
@@ -165,13 +181,3 @@ def _nal_codec(codec: str) -> VideoCodec | None:
 def _is_slice(codec: VideoCodec, header: bytes) -> bool:
     number = nal_type(codec, header)
     return 1 <= number <= 5 if codec == "h264" else number < 32
-
-
-def _coded_size(codec: VideoCodec, key_frame: bytes) -> tuple[int, int]:
-    decoder: VideoCodecContext = av.CodecContext.create(codec, "r")
-    decoder.thread_count = 1
-    try:
-        pictures = [*decoder.decode(av.Packet(key_frame)), *decoder.decode(None)]
-    except av.FFmpegError:
-        return 0, 0  # a broken picture: what is known of the size stays
-    return (pictures[0].width, pictures[0].height) if pictures else (0, 0)
