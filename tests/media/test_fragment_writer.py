@@ -26,7 +26,7 @@ from nvr.media.parameters import StreamParameters
 from tests.conftest import require_program
 from tests.media.coded_media import START, Media, Recipe, make_video, read_media
 
-WRITER_CHILD = Path(__file__).with_name("writer_child.py")
+ROOT = Path(__file__).parents[2]
 
 
 def write_all(media: Media, *, fragment_s: float = 0.5) -> bytes:
@@ -425,8 +425,8 @@ def test_a_killed_writer_leaves_all_but_the_last_second(tmp_path: Path) -> None:
     source = make_video(tmp_path / "source.mp4", Recipe(seconds=8, gop=100, audio="aac", is_noise=True))
     for packets in (40, 230, 500):
         path = tmp_path / f"{packets}.recording"
-        command = [sys.executable, str(WRITER_CHILD), str(source), str(path), str(packets)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        command = [sys.executable, "-m", "tests.media.writer_child", str(source), str(path), str(packets)]
+        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             told = json.loads(child.stdout.readline())
             child.send_signal(signal.SIGKILL)

@@ -5,32 +5,31 @@ it), the end of a file after a crash (`mp4_repair`).
 """
 
 import errno
-import io
-import struct
-from dataclasses import replace
 from fractions import Fraction
 from typing import Protocol, cast
 
 import av
 import av.container
-from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
-from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from nvr.core.errors import InvalidInputError, UnsupportedError
-from nvr.media.access_unit import VideoCodec, read_codec_record
+from nvr.media.mp4_stream import (
+    AUDIO_CODECS,
+    NAL_CODECS,
+    VIDEO_CODECS,
+    CodedStream,
+    add_coded_stream,
+    complete_parameters,
+    playable_audio,
+)
 from nvr.media.packet import MediaPacket
-from nvr.media.parameters import StreamParameters, changed_parameters, picture_size
+from nvr.media.parameters import StreamParameters
 
-CodedStream = VideoStream | AudioStream
+__all__ = ["ByteFile", "FragmentWriter", "playable_audio", "write_whole"]
 
-VIDEO_CODECS = frozenset({"h264", "hevc", "mjpeg"})
-AUDIO_CODECS = frozenset({"aac", "opus", "mp3", "flac"})
-
-_NAL_CODECS: dict[str, VideoCodec] = {"h264": "h264", "hevc": "hevc"}
 _BUFFER_BYTES = 1 << 20
 """FFmpeg hands its bytes to Python in pieces of at most this size; memory is touched only as far as it is filled."""
 _MAX_INTERLEAVE_S = 0.2
@@ -43,13 +42,6 @@ class ByteFile(Protocol):
     def write(self, data: bytes, /) -> int | None:
         """Take bytes, and return how many where that may be fewer than all."""
         ...
-
-
-def playable_audio(parameters: StreamParameters) -> bool:
-    """Tell whether audio can be kept in an MP4 that browsers and players play; G.711 and G.726 cannot."""
-    is_known = parameters.sample_rate_hz > 0 and parameters.channels > 0
-    has_record = bool(parameters.extradata) or parameters.codec == "mp3" or _is_plain_opus(parameters)
-    return parameters.kind == "audio" and parameters.codec in AUDIO_CODECS and is_known and has_record
 
 
 class FragmentWriter:
@@ -181,7 +173,7 @@ class FragmentWriter:
     def _open(self, first: MediaPacket) -> "_Track":
         if not first.is_keyframe:
             raise InvalidInputError(f"expected a key frame first, got packet {first.sequence}, which is none")
-        video = _complete(self._video_parameters, first)
+        video = complete_parameters(self._video_parameters, first)
         container = av.open(
             self._sink,  # without seek and tell: FFmpeg is to write in one go
             "w",
@@ -223,33 +215,6 @@ def write_whole(file: ByteFile, data: bytes) -> None:
         if taken == 0:
             raise OSError(errno.EIO, "the file takes no bytes")
         rest = b"" if taken is None else rest[taken:]
-
-
-def add_coded_stream(container: av.container.OutputContainer, parameters: StreamParameters) -> CodedStream:
-    """Add a stream for packets that are coded already.
-
-    Raises:
-        UnsupportedError: This build of FFmpeg does not know the codec.
-    """
-    # Only a stream made from a template gets a codec context that takes extradata and is never opened. The encoder of
-    # the template is not opened either: it costs 0.1 ms.
-    with av.open(io.BytesIO(), "w", format="mp4") as blank:
-        try:
-            template = cast("CodedStream", blank.add_stream(parameters.codec))
-        except ValueError as error:
-            raise UnsupportedError(f"this build of FFmpeg cannot put {parameters.codec} into MP4") from error
-        stream = container.add_stream_from_template(template, opaque=True)
-    context = stream.codec_context
-    if extradata := _extradata(parameters):
-        context.extradata = extradata
-    if isinstance(context, VideoCodecContext):
-        context.width, context.height = parameters.width_px, parameters.height_px
-        if parameters.codec == "hevc":
-            context.codec_tag = "hvc1"  # Apple's players refuse hev1
-    elif isinstance(context, AudioCodecContext):
-        context.sample_rate = parameters.sample_rate_hz
-        context.layout = f"{parameters.channels}c"
-    return stream
 
 
 class _Sink:
@@ -320,7 +285,7 @@ def _raw(packet: MediaPacket) -> "Packet[VideoStream] | Packet[AudioStream] | me
 
 def _muxer_options(video: StreamParameters, fragment_s: float) -> dict[str, str]:
     # a fragment for each GOP, too, so that reading can begin there; with MJPEG that would be each picture
-    by_key_frame = "+frag_keyframe" if video.codec in _NAL_CODECS else ""
+    by_key_frame = "+frag_keyframe" if video.codec in NAL_CODECS else ""
     return {
         "movflags": "cmaf+frag_discont" + by_key_frame,
         "frag_duration": str(round(fragment_s * 1e6)),
@@ -328,33 +293,3 @@ def _muxer_options(video: StreamParameters, fragment_s: float) -> dict[str, str]
         "avoid_negative_ts": "disabled",  # before B-frames the decoding times begin below 0, and CMAF makes up for it
         "max_interleave_delta": str(round(_MAX_INTERLEAVE_S * 1e6)),
     }
-
-
-def _complete(parameters: StreamParameters, first: MediaPacket) -> StreamParameters:
-    """Return the parameters with what the first packet knows better."""
-    content = bytes(first.coded)
-    # hvc1 keeps parameter sets in the header alone, so those that the pictures were coded with must be there
-    parameters = changed_parameters(parameters, content) or parameters
-    codec = _NAL_CODECS.get(parameters.codec)
-    if codec is not None:
-        sets = read_codec_record(codec, parameters.extradata).parameter_sets
-        is_complete = any(len(sps) >= 4 for sps in sets.sps) and sets.pps and (sets.vps or codec == "h264")
-        if not is_complete:
-            raise InvalidInputError(
-                f"packet {first.sequence}, {codec}: expected parameter sets, got {len(sets.in_order())}"
-            )
-    if parameters.width_px and parameters.height_px:
-        return parameters
-    width_px, height_px = picture_size(parameters.codec, parameters.extradata + content)
-    return replace(parameters, width_px=width_px, height_px=height_px)
-
-
-def _is_plain_opus(parameters: StreamParameters) -> bool:
-    return parameters.codec == "opus" and not parameters.extradata and parameters.channels <= 2
-
-
-def _extradata(parameters: StreamParameters) -> bytes:
-    if _is_plain_opus(parameters):
-        # RFC 7845, 5.1: version, channels, no pre-skip, rate, no gain, one stream of at most two channels
-        return b"OpusHead" + struct.pack("<BBHIhB", 1, parameters.channels, 0, parameters.sample_rate_hz, 0, 0)
-    return parameters.extradata
