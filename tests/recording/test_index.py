@@ -17,7 +17,7 @@ from nvr.core.errors import ConfigurationError, StorageError
 from nvr.recording.index import SegmentIndex, Total
 from nvr.recording.layout import CameraKey
 from nvr.recording.segment import Segment, SegmentKind
-from tests.recording.conftest import TinyDisk
+from tests.recording.disks import TinyDisk
 from tests.recording.segments import START, rows, segment_at, segments
 
 few_segments = st.lists(

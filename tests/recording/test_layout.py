@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvr.core.errors import InvalidInputError
@@ -22,6 +22,7 @@ CAMERA = CameraKey("default", 3)
 HOUR = HourFolder(CAMERA, START)
 
 
+@settings(max_examples=100, deadline=None)
 @given(tenants, st.integers(0, 2**63 - 1), starts)
 def test_the_names_of_an_unfinished_file_say_whose_it_is_and_when_it_began(
     tenant: str, source_id: int, start: datetime
@@ -36,6 +37,7 @@ def test_the_names_of_an_unfinished_file_say_whose_it_is_and_when_it_began(
         assert parse_name(HourFolder.parse(path.parent), path.name) == (origin, end)
 
 
+@settings(max_examples=100, deadline=None)
 @given(tenants, st.integers(0, 2**63 - 1), starts)
 def test_the_path_of_an_hour_says_which_it_is(tenant: str, source_id: int, start: datetime) -> None:
     folder = SegmentOrigin(tenant, source_id, start).folder
@@ -116,6 +118,7 @@ def test_refuses_a_name_that_does_not_begin_with_a_start_of_its_hour(name: str) 
         parse_name(HOUR, name)
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.text())
 def test_any_text_is_a_folder_that_spells_itself_or_refused(text: str) -> None:
     try:
@@ -161,6 +164,7 @@ def test_source_ids_have_one_spelling() -> None:
     assert parse_source_id(str(2**63 - 1)) == 2**63 - 1
 
 
+@settings(max_examples=100, deadline=None)
 @given(starts)
 def test_microseconds_are_exact(start: datetime) -> None:
     assert from_microseconds(microseconds(start)) == start

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvr.core.errors import InvalidInputError
@@ -13,12 +13,14 @@ FOLDER = "default/3/2026/11/20/09"
 PATH = f"{FOLDER}/20261120T090000.000001Z_10000_event.mp4"
 
 
+@settings(max_examples=100, deadline=None)
 @given(segments)
 def test_a_path_says_all_of_a_segment_but_its_size(segment: Segment) -> None:
     assert Segment.from_path(segment.path, segment.size_bytes) == segment
     assert Segment.from_path(segment.path, segment.size_bytes).path == segment.path
 
 
+@settings(max_examples=100, deadline=None)
 @given(segments, segments)
 def test_two_segments_never_share_a_path(one: Segment, other: Segment) -> None:
     is_same = Segment.from_path(one.path, 0) == Segment.from_path(other.path, 0)
@@ -62,6 +64,7 @@ def test_refuses_a_path_that_is_not_spelt_exactly_so(path: str) -> None:
         Segment.from_path(PurePosixPath(path), 1)
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.text(), st.text())
 def test_any_text_is_a_segment_that_spells_itself_or_refused(before: str, after: str) -> None:
     path = PurePosixPath(f"{before}{PATH}{after}")
