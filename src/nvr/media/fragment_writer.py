@@ -28,7 +28,7 @@ from nvr.media.mp4_stream import (
 from nvr.media.packet import MediaPacket
 from nvr.media.parameters import StreamParameters
 
-__all__ = ["ByteFile", "FragmentWriter", "playable_audio", "write_whole"]
+__all__ = ["VIDEO_CODECS", "ByteFile", "FragmentWriter", "playable_audio", "write_whole"]
 
 _BUFFER_BYTES = 1 << 20
 """FFmpeg hands its bytes to Python in pieces of at most this size; memory is touched only as far as it is filled."""
@@ -144,24 +144,24 @@ class FragmentWriter:
         # of an open GOP: the picture was predicted from one in the file before
         if self._is_too_early(packet, track):
             return
-        self._mux(packet, track.place(packet))
+        self._mux(packet, track)
         self._media_end_s = max(self._media_end_s, track.end_s)
 
     def _write_audio(self, packet: MediaPacket) -> None:
         if self._audio is None:
             self._left_out += 1
         elif not self._is_too_early(packet, self._audio):
-            self._mux(packet, self._audio.place(packet))
+            self._mux(packet, self._audio)
 
     def _is_too_early(self, packet: MediaPacket, track: "_Track") -> bool:
         is_too_early = packet.pts * packet.time_base < track.origin_s
         self._left_out += is_too_early
         return is_too_early
 
-    def _mux(self, packet: MediaPacket, coded: "Packet[Stream]") -> None:
-        assert self._container is not None  # noqa: S101 - made with the tracks
+    def _mux(self, packet: MediaPacket, track: "_Track") -> None:
+        coded = track.place(packet)
         try:
-            self._container.mux_one(coded)
+            track.container.mux_one(coded)
         except av.FFmpegError as error:
             raise InvalidInputError(
                 f"{packet.kind} packet {packet.sequence} of {packet.size_bytes} bytes, {packet.parameters.codec}, "
@@ -184,9 +184,9 @@ class FragmentWriter:
         container.metadata["creation_time"] = first.captured_at.isoformat()
         try:
             origin_s = first.pts * first.time_base
-            track = _Track(add_coded_stream(container, video), origin_s)
+            track = _Track(container, add_coded_stream(container, video), origin_s)
             if self._audio_parameters is not None:
-                self._audio = _Track(add_coded_stream(container, self._audio_parameters), origin_s)
+                self._audio = _Track(container, add_coded_stream(container, self._audio_parameters), origin_s)
             track.stream.time_base = first.time_base
             container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
@@ -235,7 +235,8 @@ class _Sink:
 class _Track:
     """Places the packets of one kind in the time of the file."""
 
-    def __init__(self, stream: CodedStream, origin_s: Fraction) -> None:
+    def __init__(self, container: av.container.OutputContainer, stream: CodedStream, origin_s: Fraction) -> None:
+        self.container = container
         self.stream = stream
         self.origin_s = origin_s
         """Media time that becomes 0."""
