@@ -7,10 +7,11 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import typer.main
 from pydantic import BaseModel, JsonValue
+from pydantic_core import to_jsonable_python
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from nvr.cli.main import app
@@ -62,21 +63,44 @@ def configuration_page() -> str:
     lines += ["What a configuration file (YAML) may hold. Every setting has a default, unknown ones are refused."]
     lines += ["[config/nvr.example.yaml](../../config/nvr.example.yaml) holds every setting with its default.", ""]
     for section, model in sections().items():
-        lines += [f"## `{section}`", "", FileConfig.model_fields[section].description or "", ""]
+        lines += [f"## `{section}`", "", _about(section), ""]
         lines += ["| setting | value | default | meaning |", "|---|---|---|---|"]
         properties = model.model_json_schema()["properties"]
-        defaults = model().model_dump(mode="json")
         for name, field in model.model_fields.items():
-            value = f"`{_yaml(defaults[name])}`"
+            value = "required" if field.is_required() else f"`{_yaml(to_jsonable_python(field.default))}`"
             lines.append(_row(f"`{name}`", _kind(properties[name]), value, field.description or ""))
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
 def sections() -> dict[str, type[BaseModel]]:
-    """Return the model of each section of a configuration file."""
-    models = {name: field.annotation for name, field in FileConfig.model_fields.items()}
-    return {name: model for name, model in models.items() if isinstance(model, type) and issubclass(model, BaseModel)}
+    """Return the model of each section of a configuration file; of a list of sections, that of one of them."""
+    found: dict[str, type[BaseModel]] = {}
+    for name, field in FileConfig.model_fields.items():
+        if (model := _model(field.annotation)) is not None:
+            found[name] = model
+            found |= {
+                f"{name}.{inner}": each
+                for inner, inner_field in model.model_fields.items()
+                if (each := _model(inner_field.annotation)) is not None
+            }
+    return found
+
+
+def _model(annotation: object) -> type[BaseModel] | None:
+    """Return the model that a setting holds, or holds a list of."""
+    for each in (annotation, *get_args(annotation)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
+    return None
+
+
+def _about(section: str) -> str:
+    outer, _, inner = section.partition(".")
+    field = FileConfig.model_fields[outer]
+    if not inner:
+        return field.description or ""
+    return f"One entry of `{inner}` in `{outer}`. {(sections()[section].__doc__ or '').strip().splitlines()[0]}"
 
 
 def pages() -> dict[Path, str]:
@@ -139,6 +163,8 @@ def _kind(schema: JsonValue) -> str:
             return " or ".join(_kind(choice) for choice in choices)
         case {"enum": [*allowed]}:
             return " or ".join(f"`{_yaml(each)}`" for each in allowed)
+        case {"type": "array", "items": {"$ref": str()}}:
+            return "list of sections, see below"
         case {"type": "array", "items": items}:
             return f"list of {_kind(items)}"
         case {"type": str(name), **rest}:

@@ -35,6 +35,16 @@ def processor(
     classes: Annotated[
         str | None, typer.Option(help="Class names to publish, separated by commas; all if absent.")
     ] = None,
+    decode: Annotated[
+        str | None,
+        typer.Option(
+            help="adaptive (key frames only while nothing moves), all, nonref, or keyframes.", rich_help_panel="Cameras"
+        ),
+    ] = None,
+    hwaccel: Annotated[
+        str | None,
+        typer.Option(help="Hardware that decodes: none, auto, or a device such as cuda.", rich_help_panel="Cameras"),
+    ] = None,
     max_fps: Annotated[
         float | None, typer.Option(help="Most frames analysed per second and camera; 0 for no limit.")
     ] = None,
@@ -79,6 +89,8 @@ def processor(
         model_id=model,
         confidence_threshold=confidence,
         classes=None if classes is None else tuple(name.strip() for name in classes.split(",") if name.strip()),
+        decode=decode,
+        hwaccel=hwaccel,
         max_fps=max_fps or None,
         instance_id=instance_id,
         mqtt_host=mqtt_host,

@@ -1,11 +1,13 @@
 """Settings of a processor."""
 
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from nvr.config.broker import MqttSettings
+from nvr.config.camera import CameraConfig, DecodeWord, HwaccelWord, QuietSeconds
 from nvr.config.streams import PositiveSeconds, StreamSettings
 from nvr.core.errors import ConfigurationError
 from nvr.core.names import check_name
@@ -14,6 +16,22 @@ from nvr.core.names import check_name
 class StreamProcessorConfig(StreamSettings, MqttSettings):
     """Everything that `nvr processor` can be told."""
 
+    cameras: tuple[CameraConfig, ...] = Field(
+        default=(), description="Cameras with settings of their own, beside those of `stream_uris`."
+    )
+    decode: DecodeWord = Field(
+        default="adaptive",
+        description="`adaptive`: key frames only while nothing moves, everything while something does; `all`; "
+        "`nonref`: without the frames that no other needs; `keyframes`.",
+    )
+    hwaccel: HwaccelWord = Field(
+        default="none",
+        description="Hardware that decodes: `none`, `auto` or a device of this build of FFmpeg, such as `cuda`; "
+        "what cannot be had falls back to the CPU.",
+    )
+    quiet_s: QuietSeconds = Field(
+        default=5.0, description="Seconds without motion until `adaptive` decodes key frames only."
+    )
     instance_id: str = Field(default="processor", description="Name of this processor among all on the broker.")
     model_id: str = Field(
         default="yolox-nano",
@@ -46,6 +64,25 @@ class StreamProcessorConfig(StreamSettings, MqttSettings):
     watchdog_timeout_s: PositiveSeconds = Field(
         default=10.0, description="How long a camera may deliver no picture, or the detector no answer, before that."
     )
+
+    @property
+    def numbered_cameras(self) -> tuple[tuple[int, CameraConfig], ...]:
+        """Every camera with its source id: those of `stream_uris` in order, then `cameras`.
+
+        A camera without a number of its own gets the next one that is free.
+        """
+        listed = [CameraConfig(uri=uri) for uri in self.stream_uris] + list(self.cameras)
+        taken = {camera.source_id for camera in listed}
+        free = (number for number in count(self.first_source_id) if number not in taken)
+        return tuple((next(free) if camera.source_id is None else camera.source_id, camera) for camera in listed)
+
+    @model_validator(mode="after")
+    def _check_numbers(self) -> Self:
+        given = [camera.source_id for camera in self.cameras if camera.source_id is not None]
+        twice = sorted({number for number in given if given.count(number) > 1})
+        if twice:
+            raise ValueError(f"cameras: source_id {twice[0]} is given twice")
+        return self
 
     @model_validator(mode="after")
     def _check_instance(self) -> Self:

@@ -47,6 +47,18 @@ class PacketRing:
         """Whether nothing more will come."""
         return self._is_closed
 
+    @property
+    def end(self) -> int:
+        """Sequence of the packet that comes next."""
+        with self._lock:
+            return self._end
+
+    @property
+    def newest_gop_start(self) -> int | None:
+        """Sequence of the newest key frame; None where none is held."""
+        with self._lock:
+            return self._gops[-1] if self._gops else None
+
     def __len__(self) -> int:
         return len(self._packets)
 
@@ -189,11 +201,6 @@ class RingReader:
             self._is_woken.wait(timeout_s)
             packets = self._take(limit)
         return packets
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until woken without reading; False after a timeout."""
-        self._is_woken.clear()
-        return self._is_woken.wait(timeout_s)
 
     def seek(self, sequence: int) -> None:
         """Read on from a packet, earlier or later ones alike; what is gone then counts as lost."""

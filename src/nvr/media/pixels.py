@@ -1,4 +1,7 @@
-"""From a decoded frame to a small BGR picture, for a network or a screen; the one file of `nvr.media` that uses OpenCV."""
+"""From a decoded frame to a small BGR picture, for a network or a screen.
+
+The one file of `nvr.media` that uses OpenCV, see docs/adr/0006.
+"""
 
 from typing import Protocol, TypeAlias
 

@@ -22,9 +22,21 @@ class SourceOptions:
     read_timeout_s: float
 
 
+_NETWORK_PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto,hls,rtmp,rtmps,srt"
+"""What a network address may lead to: playlists and redirects come from outside and must not reach files."""
+
+_V4L2 = "v4l2://"
+_DEVICES = "/dev/video"
+
+
+def is_device(uri: str) -> bool:
+    """Tell whether a URI names a V4L2 device, such as a USB camera."""
+    return uri.lower().startswith(_V4L2) or uri.startswith(_DEVICES)
+
+
 def is_file(uri: str) -> bool:
-    """Tell whether a URI names a file on this machine rather than something on the network."""
-    return "://" not in uri or uri.lower().startswith("file://")
+    """Tell whether a URI names a file on this machine rather than a device or something on the network."""
+    return ("://" not in uri and not is_device(uri)) or uri.lower().startswith("file://")
 
 
 def file_path(uri: str) -> Path:
@@ -43,18 +55,32 @@ def open_source(uri: str, options: SourceOptions) -> InputContainer:
     """
     try:
         if is_file(uri):
-            return av.open(str(file_path(uri)), mode="r")
-        # FFmpeg asks the interrupt callback again after its own retry, so a timeout fires after twice its value
-        timeout = (options.open_timeout_s, options.read_timeout_s / 2)
-        return av.open(uri, mode="r", timeout=timeout, options=_ffmpeg_options(uri, options))
+            return _open_file(file_path(uri))
+        if is_device(uri):
+            device = uri[len(_V4L2) :] if uri.lower().startswith(_V4L2) else uri
+            return av.open(device, mode="r", format="video4linux2", timeout=_timeout(options))
+        return av.open(uri, mode="r", timeout=_timeout(options), options=_ffmpeg_options(uri, options))
     except (av.FFmpegError, ValueError, OSError) as error:
         raise translate_error(error, uri) from error
 
 
+def _open_file(path: Path) -> InputContainer:
+    if path.is_dir():
+        raise ConfigurationError(f"{path} is a folder, not a video file")
+    # "file:" keeps FFmpeg from reading a protocol, as concat: or tcp:, out of a file's name
+    return av.open(f"file:{path}", mode="r")
+
+
+def _timeout(options: SourceOptions) -> tuple[float, float]:
+    # FFmpeg asks the interrupt callback again after its own retry, so a timeout fires after twice its value
+    return (options.open_timeout_s, options.read_timeout_s / 2)
+
+
 def _ffmpeg_options(uri: str, options: SourceOptions) -> dict[str, str]:
+    common = {"protocol_whitelist": _NETWORK_PROTOCOLS}
     if urlsplit(uri).scheme.lower() not in {"rtsp", "rtsps"}:
-        return {}
-    return {
+        return common
+    return common | {
         "rtsp_transport": options.rtsp_transport,
         # measured with GStreamer's server: a second of pictures held back on opening becomes a third; nobody here
         # needs the guessed frame rate

@@ -1,9 +1,13 @@
-"""One camera in one thread: connect, read, decode, and begin again for as long as it takes."""
+"""One camera: connect, read, hand on, and begin again for as long as it takes.
+
+One thread reads packets into the ring, from which recorder and viewers take them; another one decodes. What the second
+does, or fails to do, never delays the first.
+"""
 
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import av
@@ -14,14 +18,25 @@ from nvr.core.errors import CredentialsError, NvrError, StreamError, Unsupported
 from nvr.core.masking import mask_credentials
 from nvr.core.rate import RateMeter
 from nvr.core.throttle import ThrottledLog
+from nvr.events.schema import TimestampSource
+from nvr.media.adaptive_decoder import DecodeCounters, DecodeSettings
+from nvr.media.decode_worker import DecodeWorker, FrameSink
+from nvr.media.decoder import check_hwaccel
+from nvr.media.demuxer import DemuxCounters, Demuxer, Pace
 from nvr.media.frame import Frame
-from nvr.media.session import Picture, Session, SessionCounters
+from nvr.media.motion_gate import Grid
+from nvr.media.packet import MediaPacket
+from nvr.media.packet_ring import DEFAULT_BYTES, DEFAULT_SECONDS, PacketRing
 from nvr.media.source import SourceOptions, is_file, open_source, translate_error
 
 logger = logging.getLogger(__name__)
 
 STALLED_AFTER_S = 2.0
-"""A connected camera without a new frame for so long counts as stalled."""
+"""A connected camera without a new packet for so long counts as stalled."""
+
+ROOM_POLL_S = 0.5
+
+EVERY_FRAME = DecodeSettings(policy="all")
 
 
 class StreamState(StrEnum):
@@ -30,9 +45,11 @@ class StreamState(StrEnum):
     CONNECTING = "connecting"
     RUNNING = "running"
     STALLED = "stalled"
-    """Connected, but no frame for a while."""
+    """Connected, but no packet for a while."""
     OFFLINE = "offline"
     """The last try failed; the next one follows."""
+    PAUSED = "paused"
+    """Not connected, because it was asked so."""
     ENDED = "ended"
     """A file has come to its end."""
     STOPPED = "stopped"
@@ -40,7 +57,7 @@ class StreamState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """How patient to be with a camera."""
+    """How patient to be with a camera, and how much of it to remember."""
 
     rtsp_transport: str = "tcp"
     open_timeout_s: float = 5.0
@@ -48,6 +65,12 @@ class IngestSettings:
     reconnect_max_s: float = 30.0
     loop_file: bool = False
     """Begin a file anew at its end instead of ending the stream."""
+    file_pace: Pace = "realtime"
+    """`fast` reads a file as fast as all its readers can."""
+    ring_seconds: float = DEFAULT_SECONDS
+    """Packets that are kept for replay and pre-roll, beside the newest GOP."""
+    ring_bytes: int = DEFAULT_BYTES
+    """Most memory for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +82,39 @@ class StreamStats:
     skipped_packets: int
     """Not decoded, to catch up with the camera."""
     broken_packets: int
-    """Refused by the decoder."""
+    """Refused by the decoder, or incomplete on arrival."""
     sessions: int
     """Connections that were established."""
     failures: int
     """Connections that failed or were lost."""
     fps: float
-    """Frames decoded per second, over the last seconds."""
+    """Frames that the camera sends per second, over the last seconds."""
     last_error: str | None
     """Without credentials; None while all is well."""
+    demuxed: DemuxCounters = field(default_factory=DemuxCounters)
+    """What was read."""
+    decoding: DecodeCounters = field(default_factory=DecodeCounters)
+    """What became of it."""
+    decoded_fps: float = 0.0
+    """Frames decoded per second, over the last seconds."""
+    is_asleep: bool = False
+    """Whether only key frames are decoded, since nothing moves."""
+    gop_s: float = 0.0
+    """Length of the camera's GOPs; 0 where it is not known yet."""
+    timestamp_source: TimestampSource | None = None
+    """How the newest packet's time was obtained."""
+    clock_error_s: float | None = None
+    """How far the camera's clock is ahead of this machine's; None where it does not tell."""
+    ring_bytes: int = 0
+    """Memory that the remembered packets take."""
+    hardware: str | None = None
+    """The device that decodes; None for the CPU."""
 
 
 class CameraStream:
-    """Reads one camera in a thread of its own and hands each decoded frame to `on_frame`.
+    """Reads one camera into a ring of packets and decodes it as its settings want.
 
-    Nothing that a camera does (refuse, hang, freeze, send garbage) leaves this thread.
+    Nothing that a camera does (refuse, hang, freeze, send garbage) leaves its threads.
     """
 
     def __init__(
@@ -82,35 +123,62 @@ class CameraStream:
         uri: str,
         *,
         settings: IngestSettings = IngestSettings(),
-        on_frame: Callable[[Frame], None] | None = None,
+        decode: DecodeSettings | None = EVERY_FRAME,
+        sink: FrameSink | None = None,
+        on_grid: Callable[[Grid, float], None] | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Prepare the stream; nothing is opened before `start`.
 
         Args:
             source_id: Number of the camera.
-            uri: RTSP or HTTP address, or a file, which is played at its own pace.
-            settings: Timeouts and transport.
-            on_frame: Called in the stream's thread; must be quick and raise nothing.
+            uri: RTSP or HTTP address, a V4L2 device, or a file, which is played at its own pace.
+            settings: Timeouts, transport, memory.
+            decode: How much to decode; None for a stream that is only recorded or watched.
+            sink: Takes sampled frames; without one the freshest is kept for `latest`.
+            on_grid: See `DecodeWorker`.
             clock: For time stamps and intervals.
+
+        Raises:
+            ConfigurationError: The settings name a device that is unknown to this build of FFmpeg.
         """
         self.source_id = source_id
         self.uri = uri
         self._settings = settings
-        self._on_frame = on_frame
         self._clock = clock or SystemClock()
+        self._ring = PacketRing(max_seconds=settings.ring_seconds, max_bytes=settings.ring_bytes)
+        self._latest: Frame | None = None
         self._is_stopping = threading.Event()
         self._session_ended = threading.Event()
+        self._may_play = threading.Event()
+        self._may_play.set()
         self._thread: threading.Thread | None = None
         self._backoff = Backoff(initial_s=min(0.5, settings.reconnect_max_s), max_s=settings.reconnect_max_s)
         self._trouble = ThrottledLog(logger, clock=self._clock)
         self._rate = RateMeter()
         self._phase = StreamState.CONNECTING
-        self._latest: Frame | None = None
-        self._session_started_s = 0.0
-        self._counters = SessionCounters()
-        self._frames = self._sessions = self._failures = 0
+        self._active_s = 0.0
+        self._newest: MediaPacket | None = None
+        self._counters = DemuxCounters()
+        self._sessions = self._failures = 0
+        self._next_session = self._next_sequence = 0
+        self._clock_error_s: float | None = None
         self._last_error: str | None = None
+        self._worker = (
+            None
+            if decode is None
+            else DecodeWorker(
+                source_id,
+                self.name,
+                self._ring,
+                decode,
+                clock=self._clock,
+                on_failure=self._note_decoder_failure,
+                sink=sink,
+                on_frame=self._keep if sink is None else None,
+                on_grid=on_grid,
+            )
+        )
 
     @property
     def name(self) -> str:
@@ -118,54 +186,97 @@ class CameraStream:
         return mask_credentials(self.uri)
 
     @property
+    def ring(self) -> PacketRing:
+        """The newest packets, for recorder and viewers."""
+        return self._ring
+
+    @property
     def state(self) -> StreamState:
         """What the camera is doing now."""
-        if self._phase is StreamState.RUNNING and self.frame_age_s() > STALLED_AFTER_S:
+        if self._phase is StreamState.RUNNING and self.packet_age_s() > STALLED_AFTER_S:
             return StreamState.STALLED
         return self._phase
 
     @property
     def stats(self) -> StreamStats:
         """The counters, at this moment."""
+        worker, newest = self._worker, self._newest
+        decoding = DecodeCounters() if worker is None else worker.counters
         return StreamStats(
-            frames=self._frames,
-            skipped_packets=self._counters.skipped_packets,
-            broken_packets=self._counters.broken_packets,
+            frames=decoding.decoded,
+            skipped_packets=decoding.skipped + decoding.lost,
+            broken_packets=decoding.broken + self._counters.corrupt_packets,
             sessions=self._sessions,
             failures=self._failures,
             fps=self._rate.per_second(self._clock.monotonic()),
             last_error=self._last_error,
+            demuxed=replace(self._counters),
+            decoding=decoding,
+            decoded_fps=0.0 if worker is None else worker.fps(),
+            is_asleep=worker is not None and worker.is_asleep,
+            gop_s=0.0 if worker is None else worker.gop_s,
+            timestamp_source=None if newest is None else newest.timestamp_source,
+            clock_error_s=self._clock_error_s,
+            ring_bytes=self._ring.size_bytes,
+            hardware=None if worker is None else worker.device,
         )
 
     def latest(self) -> Frame | None:
-        """Return the freshest decoded frame, which stays; None before the first."""
+        """Return the freshest decoded frame, which stays; None before the first, and where a sink takes the frames."""
         return self._latest
 
-    def frame_age_s(self) -> float:
-        """Return the seconds since the last frame of this session, or since the session began."""
-        latest = self._latest
-        last_s = self._session_started_s if latest is None else max(latest.received_s, self._session_started_s)
-        return self._clock.monotonic() - last_s
+    def packet_age_s(self) -> float:
+        """Return the seconds since the last packet of this session, or since the session began."""
+        return self._clock.monotonic() - self._active_s
 
     def start(self) -> None:
         """Begin, in the background."""
         if self._thread is not None:
             raise RuntimeError(f"camera {self.source_id} was started before")
         self._thread = threading.Thread(target=self._run, name=f"camera-{self.source_id}", daemon=True)
+        if self._worker is not None:
+            self._worker.start()
         self._thread.start()
 
     def request_stop(self) -> None:
-        """Ask the thread to end, without waiting."""
+        """Ask the threads to end, without waiting."""
         self._is_stopping.set()
         self._session_ended.set()
+        self._may_play.set()
+        if self._worker is not None:
+            self._worker.request_stop()
 
     def stop(self, timeout_s: float = 1.0) -> bool:
-        """End the thread; False where it still hangs in a read after `timeout_s`, which it then leaves by itself."""
+        """End the threads; False where one still hangs in a read after `timeout_s`, which it then leaves by itself."""
         self.request_stop()
+        end_s = self._clock.monotonic() + timeout_s
+        has_ended = self._worker is None or self._worker.stop(timeout_s)
         if self._thread is None:
-            return True
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+            return has_ended
+        self._thread.join(max(0.0, end_s - self._clock.monotonic()))
+        return has_ended and not self._thread.is_alive()
+
+    def pause(self) -> None:
+        """Hang up and stay so until `resume`."""
+        self._may_play.clear()
+        self._session_ended.set()
+
+    def resume(self) -> None:
+        """Connect again after `pause`."""
+        self._backoff.reset()
+        self._may_play.set()
+
+    def retune(self, decode: DecodeSettings) -> None:
+        """Decode otherwise from the next packet on; the connection stays.
+
+        Raises:
+            ConfigurationError: The device is unknown to this build of FFmpeg.
+            RuntimeError: This stream is not decoded at all.
+        """
+        if self._worker is None:
+            raise RuntimeError(f"camera {self.source_id} has no decoder that could be retuned")
+        check_hwaccel(decode.hwaccel)
+        self._worker.retune(decode)
 
     def reconnect(self) -> None:
         """Give up the present connection and make a new one; a read that hangs ends by its timeout.
@@ -177,26 +288,43 @@ class CameraStream:
 
     def is_finished(self) -> bool:
         """Tell whether the stream has ended for good: a file at its end, or stopped."""
-        return self._thread is not None and not self._thread.is_alive()
+        is_decoding = self._worker is not None and self._worker.is_alive
+        return self._thread is not None and not self._thread.is_alive() and not is_decoding
 
     def _run(self) -> None:
+        try:
+            self._read_again_and_again()
+        finally:
+            self._ring.close()
+
+    def _read_again_and_again(self) -> None:
         while not self._is_stopping.is_set():
+            if not self._may_play.is_set():
+                self._phase = StreamState.PAUSED
+                self._may_play.wait()
             self._phase = StreamState.CONNECTING
             self._session_ended.clear()
             if self._is_stopping.is_set():
                 break
+            if not self._may_play.is_set():
+                continue
             try:
                 self._play()
             except NvrError as error:
                 self._note_failure(error)
                 if not self._is_worth_retrying(error):
                     return
-                self._is_stopping.wait(self._pause_s(error))
+                self._wait(self._pause_s(error))
                 continue
-            if is_file(self.uri) and not self._settings.loop_file:
+            if is_file(self.uri) and not self._settings.loop_file and self._may_play.is_set():
                 self._phase = StreamState.ENDED
                 return
         self._phase = StreamState.STOPPED
+
+    def _wait(self, pause_s: float) -> None:
+        self._session_ended.clear()
+        if not self._is_stopping.is_set() and self._may_play.is_set():
+            self._session_ended.wait(pause_s)  # which `stop`, `pause` and `reconnect` set
 
     def _is_worth_retrying(self, error: NvrError) -> bool:
         # a file that cannot be read now will not mend by itself as a camera does
@@ -213,46 +341,61 @@ class CameraStream:
         if not self._is_stopping.is_set():
             self._trouble.report(f"camera {self.source_id}: {error}")
 
+    def _note_decoder_failure(self, error: NvrError) -> None:
+        self._failures += 1
+        self._last_error = str(error)
+        self._trouble.report(f"camera {self.source_id}: {error}")
+        if not isinstance(error, UnsupportedError):
+            self.reconnect()
+
     def _play(self) -> None:
-        self._session_started_s = self._clock.monotonic()
         settings = self._settings
+        self._active_s = self._clock.monotonic()
         options = SourceOptions(settings.rtsp_transport, settings.open_timeout_s, settings.read_timeout_s)
         with open_source(self.uri, options) as container:
-            if not container.streams.video:
-                raise UnsupportedError(f"{self.name} has no video")
-            self._sessions += 1
-            self._session_started_s = self._clock.monotonic()
-            self._phase = StreamState.RUNNING
-            session = Session(
+            demuxer = Demuxer(
                 container,
+                name=self.name,
                 clock=self._clock,
                 ended=self._session_ended,
-                is_paced=is_file(self.uri),
+                pace=settings.file_pace if is_file(self.uri) else "live",
                 counters=self._counters,
+                session=self._next_session,
+                sequence=self._next_sequence,
             )
+            self._sessions += 1
+            self._active_s = self._clock.monotonic()
+            self._phase = StreamState.RUNNING
             try:
-                for picture in session.pictures():
-                    self._deliver(picture)
+                self._read(demuxer)
             except av.FFmpegError as error:
                 raise translate_error(error, self.uri) from error
+            finally:
+                self._next_session, self._next_sequence = demuxer.session + 1, demuxer.sequence
         if not is_file(self.uri) and not self._session_ended.is_set():
             raise StreamError(f"{self.name} closed the connection")
 
-    def _deliver(self, picture: Picture) -> None:
-        frame = Frame(
-            source_id=self.source_id,
-            frame_id=self._frames,
-            captured_at=picture.captured_at,
-            timestamp_source=picture.timestamp_source,
-            received_s=picture.received_s,
-            pts=picture.pts,
-            time_base=picture.time_base,
-            picture=picture.picture,
-        )
-        self._frames += 1
+    def _read(self, demuxer: Demuxer) -> None:
+        waits_for_readers = is_file(self.uri) and self._settings.file_pace == "fast"
+        for packet in demuxer.packets():
+            if waits_for_readers and not self._wait_for_readers():
+                return
+            self._ring.append(packet)
+            if packet.kind != "video":
+                continue
+            self._newest = packet
+            self._active_s = packet.received_s
+            self._rate.count(packet.received_s)
+            self._clock_error_s = demuxer.clock_error_s
+            if self._last_error is not None and packet.is_keyframe:
+                self._last_error = None
+                self._backoff.reset()
+
+    def _wait_for_readers(self) -> bool:
+        while not self._ring.wait_for_room(ROOM_POLL_S):
+            if self._session_ended.is_set():
+                return False
+        return True
+
+    def _keep(self, frame: Frame) -> None:
         self._latest = frame
-        self._last_error = None
-        self._backoff.reset()
-        self._rate.count(frame.received_s)
-        if self._on_frame is not None:
-            self._on_frame(frame)

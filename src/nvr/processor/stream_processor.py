@@ -9,14 +9,14 @@ from nvr.bus.connection import MqttConnection
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import CancelledError, ConfigurationError, NvrError
-from nvr.core.rate import RateGate
 from nvr.detection.detections import Detector
 from nvr.detection.motion import MotionDetector
 from nvr.events.protocol import detections_prefix
 from nvr.events.schema import DetectionEvent
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
-from nvr.media.stream import CameraStream, IngestSettings, StreamState, StreamStats
+from nvr.processor.camera import CameraReport
+from nvr.processor.camera_set import CameraSet
 from nvr.processor.model import load_configured_detector
 from nvr.processor.mqtt_sink import MQTTDetectionSink
 from nvr.processor.multiplexer import EventHandler, Multiplexer
@@ -32,19 +32,6 @@ FINISH_S = 30.0
 """How long the last frames and events of finished files may take."""
 
 FINISHED_POLL_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class CameraReport:
-    """One camera, as an operator wants to know it."""
-
-    source_id: int
-    name: str
-    """URI without credentials."""
-    state: StreamState
-    stream: StreamStats
-    replaced_frames: int
-    """Frames that gave way to newer ones before the detector had time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +76,7 @@ class StreamProcessor:
         Raises:
             ConfigurationError: There is no camera.
         """
-        if not config.stream_uris:
+        if not config.numbered_cameras:
             raise ConfigurationError("there is no camera: give at least one stream URI")
         self._config = config
         self._on_event = on_event
@@ -97,7 +84,7 @@ class StreamProcessor:
         self._detector: Detector | None = None
         self._clock = clock or SystemClock()
         self._frames = FreshestFrames()
-        self._streams: list[CameraStream] = []
+        self._cameras = CameraSet(config, sink=self._frames, forget=self._frames.forget, clock=self._clock)
         self._event_sinks: list[SinkWorker[DetectionEvent]] = []
         self._callback_sink: SinkWorker[tuple[DetectionEvent, Frame]] | None = None
         self._connection: MqttConnection | None = None
@@ -139,8 +126,8 @@ class StreamProcessor:
             self._start_threads()
         logger.info(
             "watching %d camera%s with %s as instance %s",
-            len(self._streams),
-            "" if len(self._streams) == 1 else "s",
+            len(self._cameras),
+            "" if len(self._cameras) == 1 else "s",
             detector.model_id,
             self._config.instance_id,
         )
@@ -161,12 +148,9 @@ class StreamProcessor:
         )
         if self._on_event is not None:
             self._callback_sink = self._make_callback_sink(self._on_event)
-        self._streams = [
-            self._make_stream(source_id, uri)
-            for source_id, uri in zip(config.source_ids, config.stream_uris, strict=True)
-        ]
+        self._cameras.prepare()
         if config.enable_watchdog:
-            self._watchdog = Watchdog(self._streams, self._multiplexer, config.watchdog_timeout_s)
+            self._watchdog = Watchdog(self._cameras.streams, self._multiplexer, config.watchdog_timeout_s)
 
     def _close_unstarted(self, detector: Detector) -> None:
         for sink in self._sinks:
@@ -183,7 +167,7 @@ class StreamProcessor:
         """
         deadline_s = None if timeout_s is None else self._clock.monotonic() + timeout_s
         while not self._is_terminated.wait(FINISHED_POLL_S):
-            if self._streams and all(stream.is_finished() for stream in self._streams):
+            if self._cameras.are_finished():
                 self._finish()
                 return True
             if deadline_s is not None and self._clock.monotonic() >= deadline_s:
@@ -214,6 +198,11 @@ class StreamProcessor:
             self._callback_sink.stop(FINISH_S)
         self.terminate()
 
+    @property
+    def cameras(self) -> CameraSet:
+        """The cameras, which may be added, removed, paused, resumed and retuned while it runs."""
+        return self._cameras
+
     def report(self) -> ProcessorReport:
         """Return the counters of this moment."""
         multiplexer, connection, watchdog = self._multiplexer, self._connection, self._watchdog
@@ -222,16 +211,7 @@ class StreamProcessor:
             *([self._callback_sink] if self._callback_sink else []),
         ]
         return ProcessorReport(
-            cameras=tuple(
-                CameraReport(
-                    source_id=stream.source_id,
-                    name=stream.name,
-                    state=stream.state,
-                    stream=stream.stats,
-                    replaced_frames=self._frames.replaced(stream.source_id),
-                )
-                for stream in self._streams
-            ),
+            cameras=tuple(camera.report(self._frames.replaced(camera.source_id)) for camera in self._cameras),
             analysed_frames=0 if multiplexer is None else multiplexer.analysed,
             batches=0 if multiplexer is None else multiplexer.batches,
             detector_failures=0 if multiplexer is None else multiplexer.failures,
@@ -263,14 +243,6 @@ class StreamProcessor:
             clock=self._clock,
         )
 
-    def _make_stream(self, source_id: int, uri: str) -> CameraStream:
-        config = self._config
-        settings = IngestSettings(
-            config.rtsp_transport, config.open_timeout_s, config.read_timeout_s, config.reconnect_max_s
-        )
-        offer = _thinned(self._frames.put, RateGate(config.max_fps))
-        return CameraStream(source_id, uri, settings=settings, on_frame=offer, clock=self._clock)
-
     def _start_threads(self) -> None:
         if self._connection is not None:
             self._connection.start()
@@ -280,14 +252,12 @@ class StreamProcessor:
             self._callback_sink.start()
         if self._multiplexer is not None:
             self._multiplexer.start()
-        for stream in self._streams:
-            stream.start()
+        self._cameras.start()
         if self._watchdog is not None:
             self._watchdog.start()
 
     def _stop_threads(self, left_s: Callable[[], float]) -> None:
-        for stream in self._streams:
-            stream.request_stop()
+        self._cameras.request_stop()
         if self._watchdog is not None:
             self._watchdog.stop(left_s())
         has_ended = True
@@ -300,8 +270,7 @@ class StreamProcessor:
             self._callback_sink.stop(left_s())
         if self._connection is not None:
             self._connection.stop(left_s())
-        for stream in self._streams:
-            stream.stop(left_s())
+        self._cameras.stop(left_s)
         if self._detector is not None and self._given_detector is None and has_ended:
             self._detector.close()
 
@@ -310,11 +279,3 @@ class StreamProcessor:
             worker.put(event)
         if self._callback_sink is not None:
             self._callback_sink.put((event, frame))
-
-
-def _thinned(put: Callable[[Frame], None], gate: RateGate) -> Callable[[Frame], None]:
-    def offer(frame: Frame) -> None:
-        if gate.admits(frame.received_s):
-            put(frame)
-
-    return offer

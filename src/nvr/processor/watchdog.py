@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from nvr.media.stream import StreamState
@@ -23,8 +23,8 @@ class WatchedStream(Protocol):
         """What it is doing."""
         ...
 
-    def frame_age_s(self) -> float:
-        """Return seconds without a frame."""
+    def packet_age_s(self) -> float:
+        """Return seconds without a packet."""
         ...
 
     def reconnect(self) -> None:
@@ -43,9 +43,17 @@ class WatchedDetector(Protocol):
 class Watchdog:
     """Looks several times per timeout, in a thread of its own."""
 
-    def __init__(self, streams: Iterable[WatchedStream], detector: WatchedDetector, timeout_s: float) -> None:
-        """Prepare the watch; `timeout_s` is how long a thing may hang."""
-        self._streams = tuple(streams)
+    def __init__(
+        self, streams: Callable[[], Iterable[WatchedStream]], detector: WatchedDetector, timeout_s: float
+    ) -> None:
+        """Prepare the watch.
+
+        Args:
+            streams: Tells which cameras there are, each time anew.
+            detector: Watched, too.
+            timeout_s: How long a thing may hang.
+        """
+        self._streams = streams
         self._detector = detector
         self._timeout_s = timeout_s
         self._is_stopping = threading.Event()
@@ -75,14 +83,14 @@ class Watchdog:
 
     def check(self) -> None:
         """Look once."""
-        for stream in self._streams:
+        for stream in self._streams():
             is_connected = stream.state in (StreamState.RUNNING, StreamState.STALLED)
-            if is_connected and stream.frame_age_s() > self._timeout_s:
+            if is_connected and stream.packet_age_s() > self._timeout_s:
                 self._reconnects += 1
                 logger.warning(
-                    "camera %s is connected but shows nothing for %.0f s, connecting anew",
+                    "camera %s is connected but sends nothing for %.0f s, connecting anew",
                     stream.source_id,
-                    stream.frame_age_s(),
+                    stream.packet_age_s(),
                 )
                 stream.reconnect()
         hangs = self._detector.busy_for_s() > self._timeout_s

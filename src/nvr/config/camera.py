@@ -1,0 +1,35 @@
+"""One camera's own settings, where it differs from the others."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nvr.config.streams import RtspTransport, StreamUri
+
+DecodeWord = Literal["adaptive", "all", "nonref", "keyframes"]
+HwaccelWord = Annotated[str, Field(pattern=r"^[a-z0-9_]{2,20}$")]
+MaxFps = Annotated[float, Field(gt=0, le=240, allow_inf_nan=False)]
+QuietSeconds = Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False)]
+
+
+class CameraConfig(BaseModel):
+    """A camera of a processor; what is none here is as the processor's settings say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    uri: StreamUri = Field(description="Its main stream, which is recorded: rtsp://, http://, /dev/video0 or a file.")
+    detect_uri: StreamUri | None = Field(
+        default=None,
+        description="A smaller stream of the same camera, which is looked at instead; none: the main stream.",
+    )
+    source_id: int | None = Field(
+        default=None, ge=0, le=1_000_000_000, description="Its number in events; none: the next free one."
+    )
+    decode: DecodeWord | None = Field(default=None, description="As `decode` of the processor, for this camera.")
+    hwaccel: HwaccelWord | None = Field(default=None, description="As `hwaccel` of the processor, for this camera.")
+    max_fps: MaxFps | None = Field(default=None, description="As `max_fps` of the processor, for this camera.")
+    quiet_s: QuietSeconds | None = Field(default=None, description="As `quiet_s` of the processor, for this camera.")
+    rtsp_transport: RtspTransport | None = Field(
+        default=None, description="As `rtsp_transport` of the processor, for this camera."
+    )
+    record: str | None = Field(default=None, description="As `mode` of the recording, for this camera.")

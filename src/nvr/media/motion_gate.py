@@ -1,0 +1,100 @@
+"""Tell from a coarse grid of the luma whether something moved: for the decision to decode more, not for boxes.
+
+Costs about 25 us of CPU for a 720p picture where decoding it takes 2,000, so every decoded picture can afford it. What
+moves, and where, is for `nvr.detection`.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Grid: TypeAlias = NDArray[np.uint8]
+"""(h, w) uint8: every n-th pixel of every n-th row of the luma, about 160 columns."""
+
+GRID_COLUMNS = 160
+
+MIN_THRESHOLD = 10
+MAX_THRESHOLD = 48
+"""Grey levels between which the threshold follows the noise."""
+NOISE_FACTOR = 5.0
+"""Of the mean absolute difference of two quiet pictures: for Gaussian noise that is four standard deviations."""
+LEARNING_RATE = 0.1
+"""Weight of a new quiet picture in the noise; the first one counts in full."""
+
+MIN_CHANGED_SHARE = 0.0006
+"""Of the grid's points, 9 of 160 x 90: a person of 25 x 60 pixels in 720p covers 24 of them."""
+CELL = 5
+"""Side of a cell in points: noise is scattered, an object fills cells."""
+MIN_IN_CELL = 5
+"""Changed points of the 25 that make it a cell in which something moved."""
+
+
+def grid_of(plane: NDArray[np.uint8], width: int, height: int) -> Grid:
+    """Return the grid of a luma plane as a small copy.
+
+    Args:
+        plane: (>= height, stride) uint8, C-contiguous rows as the decoder left them, padding included.
+        width: Pixels of a row that are picture.
+        height: Rows that are picture.
+    """
+    step = max(1, width // GRID_COLUMNS)
+    rows = plane[step // 2 : height : step]
+    if step >= 8 and plane.shape[1] % 8 == 0:
+        # the lowest byte of each 8 by one vectorised narrowing: a third of the time of a strided copy
+        return rows.view("<u8")[:, : width // 8 : step // 8].astype(np.uint8)
+    return rows[:, :width:step].copy()
+
+
+class MotionGate:
+    """Compares pictures of one camera with a reference and learns its noise; used by one thread."""
+
+    def __init__(self) -> None:
+        """Begin without a reference: the first picture is only learnt."""
+        self._reference: Grid | None = None
+        self._noise: float | None = None
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether the next picture can be compared."""
+        return self._reference is not None
+
+    def refer_to(self, grid: Grid) -> None:
+        """Compare with this picture from now on."""
+        self._reference = grid
+
+    def forget(self) -> None:
+        """Begin anew, as after a change of the picture's size or a new connection."""
+        self._reference = None
+
+    def is_moving(self, grid: Grid) -> bool:
+        """Tell whether a picture differs from the reference by more than noise; True where there is none to compare.
+
+        A picture of another size has nothing to do with the reference: True, too.
+        """
+        reference = self._reference
+        if reference is None or reference.shape != grid.shape:
+            return True
+        difference = np.maximum(grid, reference)
+        np.subtract(difference, np.minimum(grid, reference), out=difference)
+        mean = float(np.add.reduce(difference, axis=None, dtype=np.uint32)) / difference.size
+        changed = difference > self._threshold(mean)
+        if np.count_nonzero(changed) < MIN_CHANGED_SHARE * changed.size or not _has_full_cell(changed):
+            self._learn(mean)
+            return False
+        return True
+
+    def _threshold(self, mean: float) -> int:
+        noise = mean if self._noise is None else self._noise
+        return int(min(max(NOISE_FACTOR * noise, MIN_THRESHOLD), MAX_THRESHOLD))
+
+    def _learn(self, mean: float) -> None:
+        self._noise = mean if self._noise is None else self._noise + LEARNING_RATE * (mean - self._noise)
+
+
+def _has_full_cell(changed: NDArray[np.bool_]) -> bool:
+    rows, columns = changed.shape[0] // CELL * CELL, changed.shape[1] // CELL * CELL
+    if not rows or not columns:
+        return bool(changed.any())
+    cells = changed[:rows, :columns].reshape(rows // CELL, CELL, columns // CELL, CELL)
+    return bool(cells.sum(axis=(1, 3), dtype=np.uint8).max() >= MIN_IN_CELL)

@@ -1,0 +1,166 @@
+"""One camera of a processor: its streams, and how they are tuned while it runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nvr.config.camera import CameraConfig
+from nvr.config.processor import StreamProcessorConfig
+from nvr.core.clock import Clock
+from nvr.media.adaptive_decoder import DecodeSettings
+from nvr.media.decode_worker import FrameSink
+from nvr.media.packet_ring import DEFAULT_SECONDS, PacketRing
+from nvr.media.stream import CameraStream, IngestSettings, StreamState, StreamStats
+
+RING_MARGIN_S = 5.0
+"""A detection may come so long after its frame was captured and still get its whole pre-roll."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraReport:
+    """One camera, as an operator wants to know it."""
+
+    source_id: int
+    name: str
+    """URI without credentials."""
+    state: StreamState
+    stream: StreamStats
+    """Of the stream that is looked at."""
+    replaced_frames: int
+    """Frames that gave way to newer ones before the detector had time."""
+    main: StreamStats | None = None
+    """Of the stream that is recorded, where that is another one."""
+
+
+class Camera:
+    """A camera whose main stream is recorded and whose sub stream, or the main one too, is looked at."""
+
+    def __init__(
+        self,
+        source_id: int,
+        camera: CameraConfig,
+        config: StreamProcessorConfig,
+        *,
+        sink: FrameSink,
+        clock: Clock,
+        pre_roll_s: float = 0.0,
+    ) -> None:
+        """Prepare; nothing is opened before `start`.
+
+        Args:
+            source_id: Number of the camera.
+            camera: Its own settings.
+            config: The processor's settings, for what the camera does not say.
+            sink: Takes the frames to be analysed.
+            clock: For time stamps and intervals.
+            pre_roll_s: How much of the recorded stream is to be remembered.
+
+        Raises:
+            ConfigurationError: It is to be decoded by a device that is unknown to this build of FFmpeg.
+        """
+        self.source_id = source_id
+        self._camera = camera
+        self._config = config
+        transport = camera.rtsp_transport or config.rtsp_transport
+        settings = IngestSettings(
+            transport,
+            config.open_timeout_s,
+            config.read_timeout_s,
+            config.reconnect_max_s,
+            ring_seconds=max(DEFAULT_SECONDS, pre_roll_s + RING_MARGIN_S),
+        )
+        self._detect = CameraStream(
+            source_id,
+            camera.detect_uri or camera.uri,
+            settings=settings,
+            decode=decode_settings(camera, config),
+            sink=sink,
+            clock=clock,
+        )
+        self._main = (
+            self._detect
+            if camera.detect_uri is None
+            else CameraStream(source_id, camera.uri, settings=settings, decode=None, clock=clock)
+        )
+
+    @property
+    def config(self) -> CameraConfig:
+        """Its own settings, as they are now."""
+        return self._camera
+
+    @property
+    def detect(self) -> CameraStream:
+        """The stream that is looked at."""
+        return self._detect
+
+    @property
+    def main(self) -> CameraStream:
+        """The stream that is recorded; the same one where the camera has no other."""
+        return self._main
+
+    @property
+    def ring(self) -> PacketRing:
+        """The newest packets of the main stream."""
+        return self._main.ring
+
+    @property
+    def streams(self) -> tuple[CameraStream, ...]:
+        """Its streams, each once."""
+        return (self._detect,) if self._main is self._detect else (self._detect, self._main)
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        for stream in self.streams:
+            stream.start()
+
+    def request_stop(self) -> None:
+        """Ask its threads to end, without waiting."""
+        for stream in self.streams:
+            stream.request_stop()
+
+    def stop(self, left_s: Callable[[], float]) -> bool:
+        """End its threads; False where one still hangs in a read after what `left_s` tells."""
+        self.request_stop()
+        has_ended = True
+        for stream in self.streams:
+            has_ended = stream.stop(left_s()) and has_ended
+        return has_ended
+
+    def pause(self) -> None:
+        """Hang up: nothing is looked at nor recorded until `resume`."""
+        for stream in self.streams:
+            stream.pause()
+
+    def resume(self) -> None:
+        """Connect again."""
+        for stream in self.streams:
+            stream.resume()
+
+    def retune(self, camera: CameraConfig) -> None:
+        """Decode and sample by other settings, without a new connection; URIs and transport stay as they are."""
+        self._detect.retune(decode_settings(camera, self._config))
+        self._camera = camera
+
+    def is_finished(self) -> bool:
+        """Tell whether what is looked at has ended for good."""
+        return self._detect.is_finished()
+
+    def report(self, replaced_frames: int) -> CameraReport:
+        """Return what it has done so far."""
+        return CameraReport(
+            source_id=self.source_id,
+            name=self._detect.name,
+            state=self._detect.state,
+            stream=self._detect.stats,
+            replaced_frames=replaced_frames,
+            main=None if self._main is self._detect else self._main.stats,
+        )
+
+
+def decode_settings(camera: CameraConfig, config: StreamProcessorConfig) -> DecodeSettings:
+    """Return how a camera is to be decoded: its own words before those of the processor."""
+    return DecodeSettings(
+        policy=camera.decode or config.decode,
+        hwaccel=camera.hwaccel or config.hwaccel,
+        max_fps=config.max_fps if camera.max_fps is None else camera.max_fps,
+        quiet_s=config.quiet_s if camera.quiet_s is None else camera.quiet_s,
+    )

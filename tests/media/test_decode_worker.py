@@ -1,0 +1,162 @@
+"""The decoding thread: sampling, replay for a detector that takes its time, and what it does when it is behind."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from nvr.core.clock import ManualClock, SystemClock
+from nvr.core.errors import NvrError, StreamError, UnsupportedError
+from nvr.media.adaptive_decoder import DecodeSettings
+from nvr.media.decode_worker import MAX_LAG_S, DecodeWorker
+from nvr.media.frame import Frame
+from nvr.media.freshest import FreshestFrames
+from nvr.media.motion_gate import Grid
+from nvr.media.packet_ring import PacketRing
+from tests.media.clips import FPS, make_clip, read_packets
+from tests.media.packets import make_packet
+from tests.waiting import wait_until
+
+
+class Taker:
+    """Takes frames as the multiplexer does, one after the other."""
+
+    def __init__(self) -> None:
+        self.frames = FreshestFrames()
+        self.taken: list[Frame] = []
+        self._thread = threading.Thread(target=self._run, name="test-taker")
+        self._thread.start()
+
+    def _run(self) -> None:
+        while taken := self.frames.take(1, 30):
+            self.taken += taken
+
+    def stop(self) -> list[int]:
+        self.frames.close()
+        self._thread.join(30)
+        return [number(frame) for frame in self.taken]
+
+
+def number(frame: Frame) -> int:
+    assert frame.pts is not None
+    assert frame.time_base is not None
+    return round(float(frame.pts * frame.time_base) * FPS)
+
+
+@pytest.fixture(scope="module")
+def event_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clips") / "event.mp4", 400, [(263, 299)])
+
+
+def play(worker: DecodeWorker, ring: PacketRing, path: Path, *, lossless: bool = True) -> None:
+    worker.start()
+    for packet in read_packets(path):
+        ring.append(packet)
+        if lossless:
+            assert ring.wait_for_room(60)
+    ring.close()
+    wait_until(lambda: not worker.is_alive, "the worker has drained the ring")
+
+
+def test_an_event_is_sampled_from_its_first_frame_on_though_it_was_noticed_later(event_clip: Path) -> None:
+    ring, taker = PacketRing(), Taker()
+    settings = DecodeSettings("adaptive", max_fps=5, quiet_s=2, is_lossless=True)
+    worker = DecodeWorker(
+        7, "test", ring, settings, clock=ManualClock(), on_failure=lambda error: pytest.fail(str(error)),
+        sink=taker.frames,
+    )  # fmt: skip
+    play(worker, ring, event_clip)
+    frames = taker.stop()
+    assert 263 in frames, "the onset passes whatever the rate"
+    event = [frame for frame in frames if 251 <= frame <= 349]
+    assert len(event) == pytest.approx(100 / 5, abs=2)
+    counters = worker.counters
+    assert counters.wakes == 1
+    assert counters.replayed > 10
+    assert counters.sampled == len(frames)
+    assert counters.decoded + counters.dozed >= 400
+    assert {frame.source_id for frame in taker.taken} == {7}
+    assert [frame.frame_id for frame in taker.taken] == sorted({frame.frame_id for frame in taker.taken})
+    assert any(frame.is_replayed for frame in taker.taken)
+
+
+def test_every_decoded_frame_is_told_and_a_grid_once_a_second(event_clip: Path) -> None:
+    ring, frames, grids = PacketRing(), list[Frame](), list[tuple[Grid, float]]()
+    clock = ManualClock()
+    worker = DecodeWorker(
+        0, "test", ring, DecodeSettings("all", is_lossless=True), clock=clock,
+        on_failure=lambda error: pytest.fail(str(error)), on_frame=frames.append,
+        on_grid=lambda grid, at_s: grids.append((grid, at_s)),
+    )  # fmt: skip
+    worker.start()
+    for packet in read_packets(event_clip, clock=clock)[:50]:
+        ring.append(packet)
+    ring.close()
+    wait_until(lambda: not worker.is_alive, "the worker has drained the ring")
+    assert [number(frame) for frame in frames] == list(range(50))
+    assert len(grids) == 1, "all of them arrived in the same moment"
+
+
+def test_a_worker_that_is_behind_goes_on_with_the_newest_key_frame(event_clip: Path) -> None:
+    clock = ManualClock()
+    packets = read_packets(event_clip, clock=clock)[:90]
+    clock.advance(MAX_LAG_S + 0.1)
+    ring, frames = PacketRing(), list[Frame]()
+    worker = DecodeWorker(
+        0, "test", ring, DecodeSettings("all"), clock=clock, on_failure=lambda error: pytest.fail(str(error)),
+        on_frame=frames.append,
+    )  # fmt: skip
+    for packet in packets:
+        ring.append(packet)
+    worker.start()
+    ring.close()
+    wait_until(lambda: not worker.is_alive, "the worker has drained the ring")
+    assert [number(frame) for frame in frames] == [75], (
+        "later ones of its GOP are as late, and cannot be caught up with"
+    )
+    assert worker.counters.skipped == 89
+
+
+def test_an_unknown_codec_ends_the_decoding_with_a_clear_error() -> None:
+    ring, errors = PacketRing(), list[NvrError]()
+    packet = make_packet(0, is_keyframe=True)
+    object.__setattr__(packet, "parameters", type(packet.parameters)("video", "no_such_codec"))
+    worker = DecodeWorker(0, "front door", ring, DecodeSettings("all"), clock=SystemClock(), on_failure=errors.append)
+    worker.start()
+    ring.append(packet)
+    wait_until(lambda: not worker.is_alive, "it has given up")
+    assert isinstance(errors[0], UnsupportedError)
+    assert "front door: this build of FFmpeg has no decoder for no_such_codec" in str(errors[0])
+
+
+def test_endless_garbage_is_told_once_per_many_packets() -> None:
+    ring, errors = PacketRing(max_seconds=1000), list[NvrError]()
+    worker = DecodeWorker(
+        0, "test", ring, DecodeSettings("all", is_lossless=True), clock=SystemClock(), on_failure=errors.append
+    )
+    worker.start()
+    for sequence in range(600):
+        ring.append(make_packet(sequence, is_keyframe=True, size_bytes=50))
+    ring.close()
+    wait_until(lambda: not worker.is_alive, "the worker has drained the ring")
+    assert [type(error) for error in errors] == [StreamError, StreamError]
+    assert worker.counters.broken == 600
+
+
+def test_it_ends_when_asked_while_it_waits_for_packets_or_for_a_sink() -> None:
+    worker = DecodeWorker(
+        0, "test", PacketRing(), DecodeSettings("all"), clock=SystemClock(), on_failure=lambda _: None
+    )
+    worker.start()
+    assert worker.stop(30)
+
+
+def test_it_ends_when_asked_while_nobody_takes_its_frames(event_clip: Path) -> None:
+    ring, nobody = PacketRing(), FreshestFrames()
+    settings = DecodeSettings("all", is_lossless=True)
+    worker = DecodeWorker(0, "test", ring, settings, clock=SystemClock(), on_failure=lambda _: None, sink=nobody)
+    worker.start()
+    for packet in read_packets(event_clip)[:50]:
+        ring.append(packet)
+    wait_until(lambda: worker.counters.sampled == 1, "the first frame waits to be taken")
+    assert worker.stop(30)
