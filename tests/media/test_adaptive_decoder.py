@@ -21,6 +21,7 @@ class Run:
         self.frames: list[int] = []
         self.onsets: list[int] = []
         self.asleep_at: list[int] = []
+        self.quiet: list[int] = []
         ring = PacketRing(max_seconds=1e6)
         for packet in packets:
             ring.append(packet)
@@ -36,6 +37,8 @@ class Run:
             self.frames.append(frame_number(shown.picture.pts, shown.picture.time_base))
             if shown.is_onset:
                 self.onsets.append(self.frames[-1])
+            if shown.is_quiet:
+                self.quiet.append(self.frames[-1])
         if step.replay_from is not None:
             for earlier in ring.slice_from(step.replay_from, 10_000)[1]:
                 self._feed(earlier, ring)
@@ -71,6 +74,9 @@ def test_adaptive_sleeps_while_nothing_moves_and_misses_no_frame_of_what_does(ev
     between = set(run.frames) & set(range(100, 250))
     assert between == set(range(100, 250, 25)), "asleep: key frames only"
     assert run.counters.wakes == 1
+    assert run.quiet[0] == 50, "the frame after which it falls asleep says so, and each key frame then"
+    assert set(range(75, 251, 25)) <= set(run.quiet)
+    assert not set(range(251, 300)) & set(run.quiet)
 
 
 def test_nothing_that_moves_is_never_woken_up(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from nvr.core.clock import ManualClock
-from nvr.wall.detection_cache import DetectionCache
+from nvr.wall.detection_cache import QUIET_TTL_S, DetectionCache
 from tests.wall.fakes import event_of
 
 
@@ -23,6 +23,22 @@ def test_an_event_is_alive_for_exactly_its_ttl_after_arrival() -> None:
     clock.advance(0.75)
     assert cache.get(0) is not None
     clock.advance(0.01)
+    assert cache.get(0) is None
+
+
+def test_what_a_quiet_camera_shows_holds_until_its_next_key_frame() -> None:
+    clock = ManualClock()
+    cache = DetectionCache(0.75, clock=clock)
+    cache.put(event_of(0).model_copy(update={"quiet": True}))
+    clock.advance(QUIET_TTL_S)
+    assert cache.get(0) is not None
+    clock.advance(0.01)
+    assert cache.get(0) is None
+
+
+def test_a_replayed_event_belongs_on_no_live_picture() -> None:
+    cache = DetectionCache(1.0, clock=ManualClock())
+    assert not cache.put(event_of(0).model_copy(update={"replayed": True}))
     assert cache.get(0) is None
 
 

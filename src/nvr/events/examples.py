@@ -40,6 +40,8 @@ def example_detection_event() -> DetectionEvent:
         rtp_timestamp=2718281828,
         timestamp_source="rtcp",
         instance_id="gate-house",
+        replayed=False,
+        quiet=False,
     )
 
 

@@ -166,3 +166,11 @@ class DetectionEvent(SourceEvent):
         description="How `timestamp` was obtained: the camera's RTCP reports, arrival, or a file's own time.",
     )
     instance_id: str | None = Field(default=None, description="The processor that published it.")
+    replayed: bool | None = Field(
+        default=None,
+        description="True for a frame of the past: motion was noticed after it, so that it was decoded late.",
+    )
+    quiet: bool | None = Field(
+        default=None,
+        description="True while nothing moves: what is seen holds until the next event, at most 10 s later.",
+    )

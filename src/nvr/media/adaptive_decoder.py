@@ -65,8 +65,10 @@ class Shown:
     picture: Picture
     grid: Grid | None
     """Its luma, where it was looked at."""
-    is_onset: bool
+    is_onset: bool = False
     """Motion begins here: this picture is to be analysed, whatever the rate."""
+    is_quiet: bool = False
+    """Nothing moves: what is seen here holds until the next picture, which may be a GOP away."""
 
 
 @dataclass(slots=True)
@@ -238,7 +240,7 @@ class AdaptiveDecoder:
         if picture is None or (self._shown_pts is not None and picture.pts <= self._shown_pts):
             return Step()
         self._shown_pts = picture.pts
-        return Step([Shown(picture, grid if grid is not None else _grid(picture), is_onset=False)])
+        return Step([Shown(picture, grid if grid is not None else _grid(picture), is_quiet=self._sleep.is_asleep)])
 
     def _show(self, picture: Picture) -> Shown | None:
         """Look at a decoded picture; None for one that was shown before, as the first ones of a replay."""
@@ -246,10 +248,10 @@ class AdaptiveDecoder:
             return None
         self._shown_pts = picture.pts
         if self._settings.policy != "adaptive":
-            return Shown(picture, _grid(picture) if picture.is_keyframe else None, is_onset=False)
+            return Shown(picture, _grid(picture) if picture.is_keyframe else None)
         grid = _grid(picture)
         if grid is None:  # a pixel format in which motion cannot be seen: never sleeps
-            return Shown(picture, None, is_onset=False)
+            return Shown(picture, None)
         media_s = float(picture.pts * picture.time_base)
         is_moving = self._gate.is_moving(grid)
         is_onset = is_moving and self._sleep.is_onset(media_s)
@@ -264,7 +266,7 @@ class AdaptiveDecoder:
         if self._sleep.is_asleep:
             self._gate.refer_to(grid)
             self._needs_key_frame = True
-        return Shown(picture, grid, is_onset)
+        return Shown(picture, grid, is_onset, is_quiet=self._sleep.is_asleep)
 
 
 def _grid(picture: Picture) -> Grid | None:

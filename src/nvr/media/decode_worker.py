@@ -227,6 +227,7 @@ class DecodeWorker:
             time_base=picture.time_base,
             picture=picture.picture,
             is_replayed=is_replayed,
+            is_quiet=shown.is_quiet,
         )
         self._counters.decoded += 1
         self._counters.replayed += is_replayed
@@ -245,7 +246,7 @@ class DecodeWorker:
             self._sampler = RateGate(self._settings.max_fps)
         # by media time, since a replay and a file that is read fast come in no time
         is_due = self._sampler.admits(float(shown.picture.pts * shown.picture.time_base))
-        return is_due or shown.is_onset
+        return is_due or shown.is_onset or shown.is_quiet
 
     def _hand_over(self, frame: Frame, sink: FrameSink) -> None:
         if self._settings.is_lossless:

@@ -43,6 +43,8 @@ class Frame:
     """YUV planes; shared by all readers, so none may write into them."""
     is_replayed: bool = False
     """Decoded late, from the packets of the past: what it shows was noticed after it had happened."""
+    is_quiet: bool = False
+    """Nothing moves: what it shows holds until the camera's next frame, which may be a GOP away."""
 
     @property
     def width(self) -> int:

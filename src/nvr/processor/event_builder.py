@@ -79,4 +79,6 @@ def build_event(
         pts=frame.pts,
         timestamp_source=frame.timestamp_source,
         instance_id=instance_id,
+        replayed=frame.is_replayed or None,
+        quiet=frame.is_quiet or None,
     )

@@ -15,8 +15,15 @@ class _Entry:
     received_s: float
 
 
+QUIET_TTL_S = 10.0
+"""An event that says that nothing moves holds so long: the camera's next picture may be a GOP away."""
+
+
 class DetectionCache:
     """Keeps one event per source for `ttl_seconds` after its arrival. Thread-safe and bounded.
+
+    An event of a quiet camera is kept for at least `QUIET_TTL_S`. One that was replayed from the past belongs on no
+    picture that is shown now, and is not kept.
 
     Age is measured on this machine's monotonic clock from the arrival, never from the timestamp inside the event:
     the clocks of two machines differ.
@@ -38,11 +45,13 @@ class DetectionCache:
         return self._n_outdated
 
     def put(self, event: DetectionEvent) -> bool:
-        """Keep an event; False if it was ignored because a later capture is still alive.
+        """Keep an event; False if it was ignored because it is replayed or a later capture is still alive.
 
         An expired event stops nobody, so that a processor whose clock was set back is shown again after the ttl.
         With `max_sources` sources held, the one that has been silent longest makes room.
         """
+        if event.replayed:
+            return False
         now_s = self._clock.monotonic()
         with self._lock:
             known = self._entries.get(event.source_id)
@@ -72,4 +81,5 @@ class DetectionCache:
             return len(self._entries)
 
     def _is_alive(self, entry: _Entry, now_s: float) -> bool:
-        return now_s - entry.received_s <= self._ttl_s
+        ttl_s = max(self._ttl_s, QUIET_TTL_S) if entry.event.quiet else self._ttl_s
+        return now_s - entry.received_s <= ttl_s
