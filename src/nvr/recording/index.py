@@ -18,7 +18,7 @@ from nvr.recording.database import BUSY_TIMEOUT_S, IndexDatabase
 from nvr.recording.layout import INDEX_NAME, CameraKey, from_microseconds, microseconds
 from nvr.recording.segment import Segment, SegmentKind
 
-Key: TypeAlias = tuple[int, str, int, int]
+Key: TypeAlias = tuple[int, str, int, int, str]
 Value: TypeAlias = str | int
 
 _FIRST_PAGE, _LAST_PAGE = 4, 1024
@@ -240,8 +240,8 @@ class _Scope:
                 terms.append(term)
                 values.append(value)
         if self.after is not None:
-            terms.append(f"({_ORDER}) > (?, ?, ?, ?)")
-            values += self.after
+            terms.append(f"({_ORDER}) {'>=' if kind > self.after[-1] else '>'} (?, ?, ?, ?)")
+            values += self.after[:-1]
         where = " AND ".join(terms)
         query = f"SELECT {_ROW} FROM segments WHERE {where} ORDER BY {_ORDER} LIMIT ?"  # noqa: S608 - constant
         return [_segment(row) for row in connection.execute(query, [*values, limit])]
@@ -286,4 +286,4 @@ def _key_values(segment: Segment) -> tuple[Value, ...]:
 
 
 def _order(segment: Segment) -> Key:
-    return microseconds(segment.start), segment.tenant, segment.source_id, segment.duration_ms
+    return microseconds(segment.start), segment.tenant, segment.source_id, segment.duration_ms, segment.kind
