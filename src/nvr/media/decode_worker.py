@@ -86,7 +86,7 @@ class DecodeWorker:
         self._on_grid = on_grid
         self._counters = DecodeCounters()
         self._decoder = AdaptiveDecoder(name, settings, self._counters)
-        self._reader = ring.reader(wakes_on=self._wakes_on)
+        self._reader = ring.reader(wakes_on=self._wakes_on, is_waiting=lambda: not self._is_patient())
         self._is_stopping = threading.Event()
         self._next_settings: DecodeSettings | None = None
         self._rate = RateMeter()
@@ -159,7 +159,10 @@ class DecodeWorker:
             self._reader.close()
 
     def _wakes_on(self, packet: MediaPacket) -> bool:
-        return packet.starts_gop or not self._decoder.is_asleep
+        return packet.starts_gop or self._settings.is_lossless or not self._is_patient()
+
+    def _is_patient(self) -> bool:
+        return self._decoder.is_asleep or self._settings.policy == "keyframes"
 
     def _take_settings(self) -> None:
         settings, self._next_settings = self._next_settings, None
@@ -172,7 +175,7 @@ class DecodeWorker:
 
     def _read_some(self) -> None:
         expected = self._reader.position
-        for packet in self._reader.read(DOZE_S if self._decoder.is_asleep else POLL_S, BATCH):
+        for packet in self._reader.read(DOZE_S if self._is_patient() else POLL_S, BATCH):
             if self._is_stopping.is_set():
                 return
             if packet.sequence != expected:

@@ -2,10 +2,11 @@
 
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import av
 from av.audio.stream import AudioStream
@@ -29,7 +30,15 @@ MAX_FILE_GAP_S = 10.0
 MAX_FILE_LATE_S = 1.0
 """A reader further behind a file's pace does not hurry to catch up, nor after a jump back."""
 
+HOLD_S = 0.2
+"""Packets that nobody waits for are worked on together after so long: waking up for each costs five times as much."""
+
+REPORT_EVERY_PACKETS = 50
+"""Asking a packet for its report costs 40 us; a camera sends one each 5 s or so."""
+
 _WITHOUT_B_FRAMES = frozenset({"mjpeg", "rawvideo", "vp8"})
+
+_DEFAULT_TIME_BASE = Fraction(1, 90_000)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WALLCLOCK_US = struct.Struct("=q")
@@ -67,7 +76,20 @@ class _Track:
     parameters: StreamParameters
     filter: "BitStreamFilterContext | None"
     repair: TimestampRepair
+    time_base: Fraction
+    tick_s: float
+    """The same as a number: 25 fractions a second and camera would cost more than all the rest."""
     clock: CaptureClock = field(default_factory=CaptureClock)
+    report_offset_s: float | None = None
+    """Capture time by the camera's reports minus media time; None where it sends none."""
+    packets_since_report: int = 0
+
+
+class _Arrival(NamedTuple):
+    track: _Track
+    coded: AnyPacket
+    arrival_s: float
+    arrived_at: datetime
 
 
 class Demuxer:
@@ -131,12 +153,28 @@ class Demuxer:
         """How far the camera's clock is ahead of this machine's, by its sender reports; None without any."""
         return self._clock_error_s
 
-    def packets(self) -> Iterator[MediaPacket]:
+    def packets(self, is_urgent: Callable[[], bool] = lambda: True) -> Iterator[MediaPacket]:
         """Yield packets until the source ends or `ended` is set.
 
+        Args:
+            is_urgent: Asked for each packet: whether it is to be yielded at once, or some may come together.
+
         Raises:
-            av.FFmpegError: Reading failed.
+            av.FFmpegError: Reading failed; what was read before has been yielded.
         """
+        held: list[_Arrival] = []
+        try:
+            for track, coded in self._read():
+                held.append(_Arrival(track, coded, self._clock.monotonic(), self._clock.now()))
+                if coded.is_keyframe or is_urgent() or held[-1].arrival_s - held[0].arrival_s >= HOLD_S:
+                    yield from map(self._time, held)
+                    held = []
+        except av.FFmpegError:
+            yield from map(self._time, held)
+            raise
+        yield from map(self._time, held)
+
+    def _read(self) -> Iterator[tuple[_Track, AnyPacket]]:
         read = self._container.demux(*(track.stream for track in self._tracks.values()))
         while not self._ended.is_set():
             coded = next(read, None)
@@ -150,7 +188,7 @@ class Demuxer:
             if self._pace == "realtime" and not self._wait_until_due(coded):
                 return
             for piece in (coded,) if track.filter is None else track.filter.filter(coded):
-                yield self._time(track, piece)
+                yield track, piece
 
     def _wait_until_due(self, coded: AnyPacket) -> bool:
         ticks = coded.dts if coded.dts is not None else coded.pts
@@ -163,18 +201,21 @@ class Demuxer:
             self._pace_base_s, early_s = now_s - media_s, 0.0
         return not self._ended.wait(max(0.0, early_s))
 
-    def _time(self, track: _Track, coded: AnyPacket) -> MediaPacket:
-        arrival_s, arrived_at = self._clock.monotonic(), self._clock.now()
-        time_base = coded.time_base or track.stream.time_base
-        assert time_base is not None  # noqa: S101 - FFmpeg gives every stream one
-        times = track.repair.fix(coded.pts, coded.dts, coded.duration or 0, time_base, arrival_s)
+    def _time(self, arrival: _Arrival) -> MediaPacket:
+        track, coded, arrival_s, arrived_at = arrival
+        is_keyframe = bool(coded.is_keyframe) or track.kind == "audio"
+        pts, dts = coded.pts, coded.dts
+        times = track.repair.fix(
+            pts, dts, coded.duration or 0, track.time_base, arrival_s, is_keyframe=is_keyframe and track.kind == "video"
+        )
         if times.is_break:
             self._begin_session(track)
-        media_s = float(times.pts * time_base)
+        media_s = times.pts * track.tick_s
         captured_at, source = self._captured_at(track, coded, media_s, arrival_s, arrived_at)
         self._look_for_new_parameters(track, coded)
-        # readers take them from here: FFmpeg's own may be missing, as in the first packet of an RTSP session
-        coded.pts, coded.dts, coded.time_base = times.pts, times.dts, time_base
+        if (pts, dts) != (times.pts, times.dts):
+            # a decoder takes them from here: FFmpeg's own may be missing, as in the first packet of an RTSP session
+            coded.pts, coded.dts = times.pts, times.dts
         packet = MediaPacket(
             kind=track.kind,
             coded=coded,
@@ -184,8 +225,8 @@ class Demuxer:
             pts=times.pts,
             dts=times.dts,
             duration=times.duration,
-            time_base=time_base,
-            is_keyframe=bool(coded.is_keyframe) or track.kind == "audio",
+            time_base=track.time_base,
+            is_keyframe=is_keyframe,
             size_bytes=coded.size,
             captured_at=captured_at,
             timestamp_source=source,
@@ -201,6 +242,7 @@ class Demuxer:
         self._file_base = None
         for track in self._tracks.values():
             track.clock = CaptureClock()
+            track.report_offset_s = None
             if track is not broken:
                 track.repair.restart()
 
@@ -213,7 +255,7 @@ class Demuxer:
             base_s, base_at = self._file_base
             return base_at + timedelta(seconds=media_s - base_s), "file"
         captured = track.clock.update(
-            media_s, arrival_s, arrived_at, reported_at(coded), may_step=bool(coded.is_keyframe)
+            media_s, arrival_s, arrived_at, _reported_at(track, coded, media_s), may_step=bool(coded.is_keyframe)
         )
         if track.kind == "video":
             self._clock_error_s = captured.clock_error_s
@@ -237,6 +279,18 @@ class Demuxer:
             counters.packets += 1
             counters.keyframes += packet.is_keyframe
             counters.corrupt_packets += is_corrupt
+
+
+def _reported_at(track: _Track, coded: AnyPacket, media_s: float) -> datetime | None:
+    """Return what the last sender report says of a packet; it is asked for with key frames and now and then."""
+    track.packets_since_report += 1
+    if coded.is_keyframe or track.report_offset_s is None or track.packets_since_report >= REPORT_EVERY_PACKETS:
+        track.packets_since_report = 0
+        report = reported_at(coded)
+        track.report_offset_s = None if report is None else (report - _EPOCH).total_seconds() - media_s
+    if track.report_offset_s is None:
+        return None
+    return _EPOCH + timedelta(seconds=track.report_offset_s + media_s)
 
 
 def reported_at(coded: AnyPacket) -> datetime | None:
@@ -263,6 +317,8 @@ def _track(stream: VideoStream | AudioStream, *, is_live: bool) -> _Track:
         reorders=is_video and stream.codec_context.name not in _WITHOUT_B_FRAMES,
         is_live=is_live,
     )
+    time_base = stream.time_base or _DEFAULT_TIME_BASE
     if isinstance(stream, VideoStream):
-        return _Track(stream, "video", read_parameters(stream), annex_b_filter(stream), repair)
-    return _Track(stream, "audio", read_parameters(stream), None, repair)
+        parameters, to_annex_b = read_parameters(stream), annex_b_filter(stream)
+        return _Track(stream, "video", parameters, to_annex_b, repair, time_base, float(time_base))
+    return _Track(stream, "audio", read_parameters(stream), None, repair, time_base, float(time_base))

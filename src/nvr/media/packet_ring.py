@@ -83,24 +83,40 @@ class PacketRing:
         for reader in readers:
             reader.wake()
 
-    def reader(self, *, wakes_on: Callable[[MediaPacket], bool] | None = None) -> "RingReader":
+    def is_awaited(self) -> bool:
+        """Tell whether a reader wants the next packet at once."""
+        return any(reader.is_waiting() for reader in self._readers)
+
+    def reader(
+        self,
+        *,
+        wakes_on: Callable[[MediaPacket], bool] | None = None,
+        is_waiting: Callable[[], bool] = lambda: True,
+    ) -> "RingReader":
         """Return a reader that starts at the key frame of the newest GOP.
 
         Args:
             wakes_on: Called for each packet in the appending thread, must be quick: whether to end a `read` that
                 waits. None wakes for each. What it did not wake for is read all the same.
+            is_waiting: Called in the appending thread, too: False while packets may come some tenths of a second
+                late, several at once, which costs less.
         """
         with self._lock:
             start = self._gops[-1] if self._gops else self._end
-            reader = RingReader(self, start, wakes_on)
+            reader = RingReader(self, start, wakes_on, is_waiting)
             self._readers = (*self._readers, reader)
         return reader
 
-    def wait_for_room(self, timeout_s: float) -> bool:
-        """Wait until every reader has read everything, for sources that can be made to wait; False after a timeout."""
+    def wait_for_room(self, timeout_s: float, backlog: int = 0) -> bool:
+        """Wait until no reader has more than `backlog` packets to read, for sources that can be made to wait.
+
+        Returns:
+            False after `timeout_s`.
+        """
         with self._room:
             return self._room.wait_for(
-                lambda: self._is_closed or all(reader.position >= self._end for reader in self._readers), timeout_s
+                lambda: self._is_closed or all(reader.position >= self._end - backlog for reader in self._readers),
+                timeout_s,
             )
 
     def gop_start_at(self, captured_at: datetime) -> int | None:
@@ -171,7 +187,14 @@ class PacketRing:
 class RingReader:
     """One reader's place in a ring; used by one thread, except `wake`, which any may call."""
 
-    def __init__(self, ring: PacketRing, position: int, wakes_on: Callable[[MediaPacket], bool] | None) -> None:
+    def __init__(
+        self,
+        ring: PacketRing,
+        position: int,
+        wakes_on: Callable[[MediaPacket], bool] | None,
+        is_waiting: Callable[[], bool],
+    ) -> None:
+        self.is_waiting = is_waiting
         self._ring = ring
         self._position = position
         self._wakes_on = wakes_on

@@ -35,6 +35,8 @@ STALLED_AFTER_S = 2.0
 """A connected camera without a new packet for so long counts as stalled."""
 
 ROOM_POLL_S = 0.5
+MAX_BACKLOG = 50
+"""Packets that a file which is read as fast as possible may be ahead of its slowest reader."""
 
 EVERY_FRAME = DecodeSettings(policy="all")
 
@@ -377,7 +379,7 @@ class CameraStream:
 
     def _read(self, demuxer: Demuxer) -> None:
         waits_for_readers = is_file(self.uri) and self._settings.file_pace == "fast"
-        for packet in demuxer.packets():
+        for packet in demuxer.packets(self._ring.is_awaited):
             if waits_for_readers and not self._wait_for_readers():
                 return
             self._ring.append(packet)
@@ -392,7 +394,7 @@ class CameraStream:
                 self._backoff.reset()
 
     def _wait_for_readers(self) -> bool:
-        while not self._ring.wait_for_room(ROOM_POLL_S):
+        while not self._ring.wait_for_room(ROOM_POLL_S, MAX_BACKLOG):
             if self._session_ended.is_set():
                 return False
         return True
