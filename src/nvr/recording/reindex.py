@@ -119,6 +119,24 @@ def reindex(
     return report
 
 
+def sync_oldest(index: SegmentIndex) -> int:
+    """Drop the rows of files that a cleaner deleted just before its process was killed; return how many.
+
+    Deleting begins with the oldest of a camera's kind, so looking stops at the first folder that agrees.
+
+    Raises:
+        StorageError: A folder cannot be read or the index not be written.
+    """
+    report = ReindexReport()
+    for camera, kind in index.totals():
+        removed = -1
+        while report.removed != removed:
+            removed = report.removed
+            for oldest in index.oldest(camera.tenant, camera.source_id, (kind,)):
+                sync_hour(index, oldest.origin.folder, report)
+    return report.removed
+
+
 def _hours(index: SegmentIndex, cameras: list[CameraKey], report: ReindexReport) -> Iterator[HourFolder]:
     for camera in cameras:
         seen = set()
