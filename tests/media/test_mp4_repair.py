@@ -3,6 +3,7 @@
 import errno
 import io
 import struct
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 from nvr.media.fragment_writer import FragmentWriter
 from nvr.media.mp4_boxes import boxes_in
+from nvr.media.mp4_export import export
 from nvr.media.mp4_repair import RepairedMp4, check, repair
-from tests.media.coded_media import Recipe, make_video, read_media
+from tests.media.coded_media import START, Recipe, make_video, read_media
 
 FRAMES = 100
+END = START + timedelta(seconds=4)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,14 @@ def test_a_file_with_its_index_at_the_front_is_playable_too(tmp_path: Path) -> N
     path = make_video(tmp_path / "a.mp4", Recipe())
     found = check(path, deep=True)
     assert (found.problem, found.duration_ms, found.video_frames) == (None, 4000, FRAMES)
+
+
+def test_pictures_that_an_exact_cut_hides_are_checked_too(segment: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "segment.mp4"
+    path.write_bytes(segment)
+    (clip,) = export([(path, START)], START + timedelta(seconds=1), END, tmp_path / "clip.mp4", exact=True).files
+    found = check(clip.path, deep=True)
+    assert (found.problem, found.duration_ms, found.video_frames) == (None, 3000, FRAMES)
 
 
 def test_a_whole_file_is_left_as_it_is(segment: bytes, tmp_path: Path) -> None:

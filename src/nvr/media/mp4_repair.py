@@ -263,8 +263,9 @@ def _free_box_header(size_bytes: int) -> bytes:
 def _decode(path: Path, expected: int) -> tuple[str | None, int]:
     frames = 0
     try:
-        # named as what it is: FFmpeg would follow the addresses of a playlist that only calls itself .mp4
-        with av.open(f"file:{path}", "r", format="mp4") as container:
+        # named as what it is: FFmpeg would follow the addresses of a playlist that only calls itself .mp4;
+        # without the edit list, so that hidden pictures are looked at, too
+        with av.open(f"file:{path}", "r", format="mp4", options={"ignore_editlist": "1"}) as container:
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
             stream.codec_context.thread_count = 1
