@@ -1,5 +1,6 @@
 """Reads of a packet ring what a plan wants, and nothing while it wants nothing: pre-roll is a cursor set back."""
 
+import math
 from collections.abc import Callable
 
 from nvr.media.packet import MediaPacket
@@ -19,12 +20,13 @@ class PlannedReader:
     """
 
     def __init__(self, ring: PacketRing, plan: RecordingPlan) -> None:
-        """Prepare; the first packets wanted are those of the newest GOP at the first `read`."""
+        """Prepare; what is to be recorded now already begins with the newest GOP of this moment."""
         self._ring = ring
         self._plan = plan
-        self._position = 0
+        newest = ring.newest_gop_start
+        self._position = ring.end if newest is None else newest
         self._lost = 0
-        self._is_idle = True
+        self._is_idle = not plan.wants_packets(math.inf)
         self._audio: StreamParameters | None = None
 
     @property
