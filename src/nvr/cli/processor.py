@@ -12,6 +12,7 @@ from nvr.cli.logs import setup_logging
 from nvr.core.errors import CancelledError, StreamError
 
 if TYPE_CHECKING:
+    from nvr.processor.camera import CameraReport
     from nvr.processor.stream_processor import ProcessorReport
 
 logger = logging.getLogger(__name__)
@@ -132,11 +133,17 @@ def raise_if_nothing_was_seen(report: "ProcessorReport") -> None:
         raise StreamError(f"no camera delivered a picture: {reasons}")
 
 
+def _describe_camera(camera: "CameraReport") -> str:
+    asleep = ", asleep" if camera.stream.is_asleep else ""
+    if camera.health is None or camera.state is not camera.state.RUNNING:
+        return f"{camera.source_id}: {camera.state.value} {camera.stream.fps:.0f} fps{asleep}"
+    reason = f" ({camera.health.reason})" if camera.health.reason else ""
+    return f"{camera.source_id}: {camera.health.state.value}{reason} {camera.stream.fps:.0f} fps{asleep}"
+
+
 def describe(report: "ProcessorReport") -> str:
     """Return one line about a processor for its operator."""
-    cameras = ", ".join(
-        f"{camera.source_id}: {camera.state.value} {camera.stream.fps:.0f} fps" for camera in report.cameras
-    )
+    cameras = ", ".join(_describe_camera(camera) for camera in report.cameras)
     broker = "broker connected" if report.is_broker_connected else "no broker"
     hangs = "the detector does not answer, " if report.detector_hangs else ""
     return f"{hangs}{report.analysed_frames} frames analysed, {report.lost_events} events lost, {broker}; {cameras}"

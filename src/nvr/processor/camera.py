@@ -8,8 +8,12 @@ from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock
 from nvr.media.adaptive_decoder import DecodeSettings
 from nvr.media.decode_worker import FrameSink
+from nvr.media.health import CameraHealth, HealthSample
+from nvr.media.motion_gate import Grid
 from nvr.media.packet_ring import DEFAULT_SECONDS, PacketRing
+from nvr.media.picture_health import PictureHealth, PictureVerdict
 from nvr.media.stream import CameraStream, IngestSettings, StreamState, StreamStats
+from nvr.processor.health_watch import sample_of
 
 RING_MARGIN_S = 5.0
 """A detection may come so long after its frame was captured and still get its whole pre-roll."""
@@ -29,6 +33,8 @@ class CameraReport:
     """Frames that gave way to newer ones before the detector had time."""
     main: StreamStats | None = None
     """Of the stream that is recorded, where that is another one."""
+    health: CameraHealth | None = None
+    """How it is; None in the first second."""
 
 
 class Camera:
@@ -60,6 +66,8 @@ class Camera:
         self.source_id = source_id
         self._camera = camera
         self._config = config
+        self._picture_health = PictureHealth()
+        self._picture: PictureVerdict | None = None
         transport = camera.rtsp_transport or config.rtsp_transport
         settings = IngestSettings(
             transport,
@@ -74,6 +82,7 @@ class Camera:
             settings=settings,
             decode=decode_settings(camera, config),
             sink=sink,
+            on_grid=self._look_at,
             clock=clock,
         )
         self._main = (
@@ -144,7 +153,14 @@ class Camera:
         """Tell whether what is looked at has ended for good."""
         return self._detect.is_finished()
 
-    def report(self, replaced_frames: int) -> CameraReport:
+    def sample(self) -> HealthSample:
+        """Return what is known of its health now."""
+        return sample_of(self._detect, self._main, self._picture)
+
+    def _look_at(self, grid: Grid, at_s: float) -> None:
+        self._picture = self._picture_health.look(grid, at_s)
+
+    def report(self, replaced_frames: int, health: CameraHealth | None) -> CameraReport:
         """Return what it has done so far."""
         return CameraReport(
             source_id=self.source_id,
@@ -153,6 +169,7 @@ class Camera:
             stream=self._detect.stats,
             replaced_frames=replaced_frames,
             main=None if self._main is self._detect else self._main.stats,
+            health=health,
         )
 
 

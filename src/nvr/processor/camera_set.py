@@ -13,6 +13,7 @@ from nvr.core.clock import Clock
 from nvr.core.errors import ConfigurationError
 from nvr.core.validation import first_problem
 from nvr.media.decode_worker import FrameSink
+from nvr.media.health import HealthSample
 from nvr.media.stream import CameraStream
 from nvr.processor.camera import Camera
 
@@ -94,6 +95,10 @@ class CameraSet:
     def streams(self) -> list[CameraStream]:
         """Return every stream of every camera."""
         return [stream for camera in self for stream in camera.streams]
+
+    def samples(self) -> list[tuple[int, HealthSample]]:
+        """Return what is known of each camera's health now, with its source id."""
+        return [(camera.source_id, camera.sample()) for camera in self]
 
     def get(self, source_id: int) -> Camera:
         """Return a camera.

@@ -17,6 +17,7 @@ from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
 from nvr.processor.camera import CameraReport
 from nvr.processor.camera_set import CameraSet
+from nvr.processor.health_watch import HealthHandler, HealthWatch
 from nvr.processor.model import load_configured_detector
 from nvr.processor.mqtt_sink import MQTTDetectionSink
 from nvr.processor.multiplexer import EventHandler, Multiplexer
@@ -62,6 +63,7 @@ class StreamProcessor:
         config: StreamProcessorConfig,
         *,
         on_event: EventHandler | None = None,
+        on_health: HealthHandler | None = None,
         detector: Detector | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -70,6 +72,7 @@ class StreamProcessor:
         Args:
             config: All settings.
             on_event: Takes each event and its frame, in a thread of its own; if it is slow, the oldest are dropped.
+            on_health: Takes each change of a camera's health, in a thread of its own.
             detector: Used instead of the model that `config` names; the processor does not close it.
             clock: For time stamps and intervals.
 
@@ -88,6 +91,7 @@ class StreamProcessor:
         self._event_sinks: list[SinkWorker[DetectionEvent]] = []
         self._callback_sink: SinkWorker[tuple[DetectionEvent, Frame]] | None = None
         self._connection: MqttConnection | None = None
+        self._health = HealthWatch(self._cameras.samples, clock=self._clock, on_change=on_health)
         self._multiplexer: Multiplexer | None = None
         self._watchdog: Watchdog | None = None
         self._sinks: list[EventSink] = []
@@ -211,7 +215,10 @@ class StreamProcessor:
             *([self._callback_sink] if self._callback_sink else []),
         ]
         return ProcessorReport(
-            cameras=tuple(camera.report(self._frames.replaced(camera.source_id)) for camera in self._cameras),
+            cameras=tuple(
+                camera.report(self._frames.replaced(camera.source_id), self._health.health(camera.source_id))
+                for camera in self._cameras
+            ),
             analysed_frames=0 if multiplexer is None else multiplexer.analysed,
             batches=0 if multiplexer is None else multiplexer.batches,
             detector_failures=0 if multiplexer is None else multiplexer.failures,
@@ -253,11 +260,13 @@ class StreamProcessor:
         if self._multiplexer is not None:
             self._multiplexer.start()
         self._cameras.start()
+        self._health.start()
         if self._watchdog is not None:
             self._watchdog.start()
 
     def _stop_threads(self, left_s: Callable[[], float]) -> None:
         self._cameras.request_stop()
+        self._health.stop(left_s())
         if self._watchdog is not None:
             self._watchdog.stop(left_s())
         has_ended = True

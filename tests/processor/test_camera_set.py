@@ -1,0 +1,174 @@
+"""Cameras that come, go and change while the others run, on real RTSP."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+
+from nvr.config.camera import CameraConfig
+from nvr.core.errors import ConfigurationError
+from nvr.demo.simulator import Simulator, SimulatorConfig
+from nvr.events.schema import DetectionEvent
+from nvr.media.frame import Frame
+from nvr.media.health import HealthChanged, HealthState
+from nvr.media.stream import StreamState
+from nvr.processor import StreamProcessor, StreamProcessorConfig
+from tests.processor.fakes import BrightSpotDetector
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.camera
+
+FPS = 12
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator(SimulatorConfig(n_cameras=4, width_px=320, height_px=180, fps=FPS, scene_s=5)) as running:
+        yield running
+
+
+class Running:
+    """A processor that looks at every frame of its cameras, and what came of it."""
+
+    def __init__(self, *uris: str, **settings: object) -> None:
+        self.frames: defaultdict[int, list[int]] = defaultdict(list)
+        self.health: list[HealthChanged] = []
+        config = StreamProcessorConfig.model_validate(
+            {"stream_uris": uris, "mqtt_enabled": False, "max_fps": None, "decode": "all", "reconnect_max_s": 1}
+            | settings
+        )
+        self.processor = StreamProcessor(
+            config, on_event=self._note, on_health=self.health.append, detector=BrightSpotDetector()
+        )
+        self.processor.start()
+
+    def _note(self, event: DetectionEvent, _frame: Frame) -> None:
+        assert event.pts is not None
+        self.frames[event.source_id].append(event.pts)
+
+    def wait_for(self, source_id: int, more: int = 5) -> None:
+        enough = len(self.frames[source_id]) + more
+        wait_until(lambda: len(self.frames[source_id]) >= enough, f"{more} more frames of camera {source_id}")
+
+    def decoded(self, source_id: int) -> tuple[int, int]:
+        stats = self.processor.cameras.get(source_id).detect.stats
+        return stats.demuxed.packets - stats.decoding.decoded, stats.failures
+
+
+@pytest.fixture
+def start() -> Iterator[type[Running]]:
+    started: list[Running] = []
+
+    class Started(Running):
+        def __init__(self, *uris: str, **settings: object) -> None:
+            super().__init__(*uris, **settings)
+            started.append(self)
+
+    yield Started
+    for running in started:
+        running.processor.terminate()
+
+
+def test_a_camera_is_added_and_removed_and_no_other_loses_a_frame(simulator: Simulator, start: type[Running]) -> None:
+    running = start(simulator.uri(0))
+    cameras = running.processor.cameras
+    running.wait_for(0)
+    added = cameras.add(CameraConfig(uri=simulator.uri(1)))
+    assert added == 1
+    dead = cameras.add(CameraConfig(uri="rtsp://127.0.0.1:1/dead", source_id=7))
+    running.wait_for(1, 10)
+    cameras.remove(dead)
+    cameras.remove(added)
+    running.wait_for(0, 10)
+    assert [camera.source_id for camera in cameras] == [0]
+    undecoded, failures = running.decoded(0)
+    assert undecoded <= 2, "what is in the decoder at this moment"
+    assert failures == 0
+    decoding = cameras.get(0).detect.stats.decoding
+    assert (decoding.skipped, decoding.lost, decoding.broken) == (0, 0, 0)
+    assert cameras.add(CameraConfig(uri=simulator.uri(2))) == 1, "its number is free again"
+    running.wait_for(1)
+
+
+def test_a_paused_camera_hangs_up_and_comes_back(simulator: Simulator, start: type[Running]) -> None:
+    running = start(simulator.uri(0), simulator.uri(1))
+    cameras = running.processor.cameras
+    running.wait_for(0)
+    running.wait_for(1)
+    cameras.pause(1)
+    wait_until(lambda: cameras.get(1).detect.state is StreamState.PAUSED, "camera 1 is paused")
+    wait_until(lambda: simulator.clients(1) == 0, "its connection is closed")
+    n_frames = len(running.frames[1])
+    running.wait_for(0, 10)
+    assert len(running.frames[1]) <= n_frames + 1, "at most what was with the detector already"
+    wait_until(lambda: any(change.new is HealthState.PAUSED for change in running.health), "it is told")
+    cameras.resume(1)
+    running.wait_for(1)
+    assert running.decoded(0)[1] == running.decoded(1)[1] == 0
+
+
+def test_a_camera_is_retuned_without_a_new_connection(simulator: Simulator, start: type[Running]) -> None:
+    running = start(simulator.uri(0), simulator.uri(1))
+    cameras = running.processor.cameras
+    running.wait_for(0)
+    assert cameras.retune(0, decode="keyframes").decode == "keyframes"
+    wait_until(lambda: cameras.get(0).detect.stats.decoding.dozed > FPS, "it passes over what is between key frames")
+    cameras.retune(0, decode="all", max_fps=2)
+    dozed = cameras.get(0).detect.stats.decoding.dozed
+    running.wait_for(0, 4)
+    assert cameras.get(0).detect.stats.decoding.dozed <= dozed + FPS
+    assert cameras.get(0).detect.stats.sessions == 1
+    assert running.decoded(1)[0] <= 2
+
+
+def test_main_and_sub_stream_are_one_camera(simulator: Simulator, start: type[Running]) -> None:
+    running = start(cameras=[{"uri": simulator.uri(0), "detect_uri": simulator.uri(1), "source_id": 5}])
+    running.wait_for(5)
+    camera = running.processor.cameras.get(5)
+    wait_until(lambda: len(camera.ring) > 0, "packets of the main stream are remembered")
+    assert camera.main is not camera.detect
+    assert camera.main.stats.frames == 0, "the main stream is not decoded"
+    (report,) = running.processor.report().cameras
+    assert report.main is not None
+    assert report.main.demuxed.packets > 0
+    assert simulator.clients(0) == simulator.clients(1) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"uri": "rtsp://10.0.0.9/x"}, "uri of camera 0 cannot be retuned, expected one of decode, hwaccel, max_fps"),
+        ({"decode": "some"}, "camera 0: decode"),
+        ({"hwaccel": "abacus"}, "hwaccel 'abacus': expected one of auto, none"),
+        ({"max_fps": -1}, "camera 0: max_fps"),
+    ],
+)
+def test_what_cannot_be_retuned_is_refused_and_nothing_changes(
+    simulator: Simulator, start: type[Running], changes: dict[str, object], message: str
+) -> None:
+    running = start(simulator.uri(0))
+    before = running.processor.cameras.get(0).config
+    with pytest.raises(ConfigurationError, match=message):
+        running.processor.cameras.retune(0, **changes)
+    assert running.processor.cameras.get(0).config == before
+
+
+def test_an_unknown_camera_and_a_taken_number_are_named(simulator: Simulator, start: type[Running]) -> None:
+    running = start(simulator.uri(0))
+    cameras = running.processor.cameras
+    with pytest.raises(ConfigurationError, match="there is no camera 9, there are 0"):
+        cameras.remove(9)
+    with pytest.raises(ConfigurationError, match="source_id 0 is taken by rtsp://127"):
+        cameras.add(CameraConfig(uri=simulator.uri(1), source_id=0))
+    with pytest.raises(ConfigurationError, match="hwaccel 'abacus'"):
+        cameras.add(CameraConfig(uri=simulator.uri(1), hwaccel="abacus"))
+    assert len(cameras) == 1
+
+
+def test_a_processor_that_does_not_run_takes_no_camera(simulator: Simulator) -> None:
+    processor = StreamProcessor(
+        StreamProcessorConfig(stream_uris=(simulator.uri(0),), mqtt_enabled=False), detector=BrightSpotDetector()
+    )
+    with pytest.raises(RuntimeError, match="does not run"):
+        processor.cameras.add(CameraConfig(uri=simulator.uri(1)))
+    processor.terminate()
