@@ -57,10 +57,10 @@ def made_up(
 
 
 def coded_video(
-    n_frames: int, fps: int = 25, gop: int = 25, size: tuple[int, int] = (160, 96), codec: str = "libx264"
+    n_frames: int, fps: int = 25, gop: int = 25, size: tuple[int, int] = (160, 96), *, is_noise: bool = False
 ) -> Iterator[tuple["Packet[VideoStream]", bytes]]:
-    """Yield coded pictures as Annex-B whose grey is their number, with the parameter sets."""
-    context = av.CodecContext.create(codec, "w")
+    """Yield coded pictures as Annex-B whose grey is their number, with the parameter sets; noise makes them large."""
+    context = av.CodecContext.create("libx264", "w")
     assert isinstance(context, av.video.codeccontext.VideoCodecContext)
     context.width, context.height = size
     context.pix_fmt = "yuv420p"
@@ -73,6 +73,8 @@ def coded_video(
     for number in range(n_frames):
         grey = np.full((size[1] * 3 // 2, size[0]), 128, np.uint8)
         grey[: size[1]] = 16 + number % 220
+        if is_noise:
+            grey[:8] = np.random.default_rng(number).integers(0, 255, (8, size[0]), np.uint8)
         frame = av.VideoFrame.from_ndarray(grey, format="yuv420p")
         frame.pts = number
         frame.time_base = context.time_base
@@ -89,10 +91,11 @@ def camera_packets(
     start: datetime = NOON,
     first_sequence: int = 0,
     session: int = 1,
+    is_noise: bool = False,
 ) -> list[MediaPacket]:
     """Return coded packets of a stream whose pictures are captured from `start` on, and received then."""
     packets = []
-    for number, (coded, extradata) in enumerate(coded_video(n_frames, fps, gop, size)):
+    for number, (coded, extradata) in enumerate(coded_video(n_frames, fps, gop, size, is_noise=is_noise)):
         captured_at = start + timedelta(seconds=number / fps)
         ticks = round(number / fps * TICKS)
         coded.pts = coded.dts = ticks

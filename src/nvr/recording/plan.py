@@ -17,6 +17,8 @@ from nvr.recording.modes import OFF, Modes, RecordingMode, next_boundary
 
 SegmentReason = Literal["continuous", "event", "on-demand"]
 
+_FOREVER = datetime.max.replace(tzinfo=UTC)
+
 SILENCE_S = 10.0
 """A segment of a camera that sends nothing for so long is finished: the last seconds before an outage count most."""
 
@@ -198,6 +200,13 @@ class RecordingPlan:
         with self._lock:
             segment, self._segment = self._segment, None
             return None if segment is None else Ended(reason, segment.is_on_demand, segment.is_continuous)
+
+    def return_to(self, sequence: int) -> None:
+        """Expect a key frame again that could not be written, while no segment is open."""
+        with self._lock:
+            self._next_sequence = sequence
+            if self._is_event_gop:
+                self._wanted_from = (sequence, _FOREVER)
 
     def kind(self, ended: Ended, start: datetime, end: datetime) -> SegmentReason:
         """Return the strongest reason for which a segment was recorded: on demand, an event, continuous."""

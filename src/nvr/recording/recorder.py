@@ -210,13 +210,13 @@ class Recorder:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - the supervisor loop: one bad packet must not end the recording
             self._failed.report(f"camera {self.source_id}: recording failed: {error!r}", error)
-            self._segmenter.give_up("disk")
+            self._segmenter.give_up()
         finally:
             self._waits_since_s = None
 
     def _fail(self, error: OSError) -> None:
         """Save what was written of the open segment, and pause."""
-        self._segmenter.give_up("disk")
+        self._segmenter.give_up()
         reason = pause_reason(error)
         self._pauses += 1
         self._pause.begin(self._clock.monotonic())

@@ -70,6 +70,11 @@ class SegmentWriter:
         return self._safe_end_s > 0
 
     @property
+    def first_sequence(self) -> int:
+        """Of its first packet."""
+        return self._first.sequence
+
+    @property
     def has_audio(self) -> bool:
         """Whether sound came."""
         return self._has_audio

@@ -10,7 +10,6 @@ from pathlib import Path
 from nvr.core.clock import Clock
 from nvr.core.errors import InvalidInputError
 from nvr.core.throttle import ThrottledLog
-from nvr.events.recording_event import EndReason
 from nvr.media.fragment_writer import VIDEO_CODECS, playable_audio
 from nvr.media.packet import MediaPacket
 from nvr.media.packet_ring import PacketRing
@@ -134,12 +133,12 @@ class Segmenter:
             raise
         self._announce(ended, writer, finished)
 
-    def give_up(self, reason: EndReason) -> None:
+    def give_up(self) -> None:
         """Save what was written of the open segment; recording goes on at the next key frame. Raises nothing."""
-        ended = self._plan.abandon(reason)
+        ended = self._plan.abandon("disk")
         writer, self._writer = self._writer, None
         if writer is not None:
-            self._rescue(writer, ended or Ended(reason, is_on_demand=False, is_continuous=True))
+            self._rescue(writer, ended or Ended("disk", is_on_demand=False, is_continuous=True))
 
     def raise_kinds(self) -> None:
         """Rename finished segments in whose time a detection fell that came only now."""
@@ -157,12 +156,23 @@ class Segmenter:
                 self._on_segment(raised)
 
     def _handle(self, packet: MediaPacket, step: Step) -> None:
-        if step.ends is not None:
+        if step.begins:
+            self._turn_to(packet, step)
+        elif step.ends is not None:
             self.end(step.ends)
-        if step.begins and not self._begin(packet):
-            self._plan.abandon("parameters")
-        elif step.writes and (packet.kind == "video" or self._takes_audio(packet)):
+        if step.writes and (packet.kind == "video" or self._takes_audio(packet)):
             self._write(packet)
+
+    def _turn_to(self, first: MediaPacket, step: Step) -> None:
+        try:
+            self.end(step.ends)
+            has_begun = self._begin(first)
+        except OSError:
+            self._plan.abandon("disk")
+            self._plan.return_to(first.sequence)  # nothing of it was written: it may be once the disk is back
+            raise
+        if not has_begun:
+            self._plan.abandon("parameters")
 
     def _begin(self, first: MediaPacket) -> bool:
         codec = first.parameters.codec
@@ -220,6 +230,8 @@ class Segmenter:
             self._trouble.report(f"camera {self._source_id}: an unfinished segment is left behind: {describe(error)}")
             writer.leave()
             return
+        if finished is None:
+            self._plan.return_to(writer.first_sequence)
         self._announce(ended, writer, finished)
 
     def _announce(self, ended: Ended, writer: SegmentWriter, finished: FinishedSegment | None) -> None:
