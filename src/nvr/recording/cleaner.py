@@ -143,6 +143,7 @@ class Cleaner:
             if is_free:
                 self._make_true()
                 self._clean(report)
+                self._index.renew_reserve()
             report.is_skipped = not is_free
         self._last = report
         return report

@@ -15,6 +15,8 @@ from typing import TypeVar
 from nvr.core.errors import ConfigurationError, StorageError
 from nvr.recording.layout import INDEX_NAME
 from nvr.recording.locks import locked
+from nvr.recording.reserve import NAME as RESERVE_NAME
+from nvr.recording.reserve import Reserve
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +119,9 @@ class IndexDatabase:
         self._reader = _Slot()
         self._writer = _Slot()
         self._is_closed = False
+        self.reserve = Reserve(path.with_name(RESERVE_NAME))
         self.write(lambda _: None)
+        self.reserve.renew()
 
     def read(self, work: Work[Result]) -> Result:
         """Call `work` with a connection for queries.
@@ -143,9 +147,14 @@ class IndexDatabase:
                 slot.close()
 
     def _use_mending(self, slot: "_Slot", work: Work[Result]) -> Result:
+        """Use a connection; where the file was damaged or the disk is full, once more after what mends that."""
         try:
             return self._use(slot, work)
         except DamagedError:
+            return self._use(slot, work)
+        except StorageError:
+            if not self.reserve.release():
+                raise
             return self._use(slot, work)
 
     def _use(self, slot: "_Slot", work: Work[Result]) -> Result:

@@ -84,6 +84,10 @@ class SegmentIndex:
             lambda connection: connection.execute("UPDATE facts SET value = 1 WHERE name = 'is_complete'")
         )
 
+    def renew_reserve(self) -> None:
+        """Hold back a little room again that a full disk has used up; raises nothing."""
+        self._database.reserve.renew()
+
     def add(self, segment: Segment) -> None:
         """Add a segment whose file is in place and safe on the disk; one that is there already gets the new size."""
         self.add_all([segment])
