@@ -1,6 +1,7 @@
 """Open a camera or file and turn the library's errors into ours."""
 
 import errno
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -22,11 +23,22 @@ class SourceOptions:
     read_timeout_s: float
 
 
-_NETWORK_PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto,hls,rtmp,rtmps,srt"
+MAX_SHOWN = 300
+"""Characters of an address that a message repeats."""
+
+_NETWORK_PROTOCOLS = (
+    *("rtsp", "rtsps", "rtp", "srtp", "rtmp", "rtmps", "srt"),
+    *("http", "https", "hls", "httpproxy", "crypto", "udp", "tcp", "tls"),
+)
 """What a network address may lead to: playlists and redirects come from outside and must not reach files."""
+
+_METADATA_ERRORS = "replace"
+"""A camera may call its stream by a name in Latin-1."""
 
 _V4L2 = "v4l2://"
 _DEVICES = "/dev/video"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def is_device(uri: str) -> bool:
@@ -44,22 +56,49 @@ def file_path(uri: str) -> Path:
     return Path(unquote(uri[len("file://") :])) if uri.lower().startswith("file://") else Path(uri)
 
 
+def display_name(uri: str) -> str:
+    """Return a URI as people, logs and messages may see it: without credentials, on one line, and not endless."""
+    return _escape(mask_credentials(uri))[:MAX_SHOWN]
+
+
+def _escape(text: str) -> str:
+    escaped = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+    return escaped.encode(errors="backslashreplace").decode()
+
+
 def open_source(uri: str, options: SourceOptions) -> InputContainer:
     """Open a source and find its streams; returns within about twice the timeouts.
 
     Raises:
         CredentialsError: The camera refused user and password.
-        ConfigurationError: There is no such file or path.
+        ConfigurationError: There is no such file, or the URI is none.
         UnsupportedError: The protocol is unknown to this build.
         StreamError: It cannot be reached, does not answer, or sends what is no video.
     """
+    if _CONTROL.search(
+        str(file_path(uri)) if is_file(uri) else uri
+    ):  # FFmpeg would cut it off there, or send what follows as a header of its own
+        raise ConfigurationError(f"{display_name(uri)} holds a control character, which no address may")
+    uri = _SCHEME.sub(lambda found: found[0].lower(), uri, count=1)
     try:
         if is_file(uri):
             return _open_file(file_path(uri))
         if is_device(uri):
             device = uri[len(_V4L2) :] if uri.lower().startswith(_V4L2) else uri
-            return av.open(device, mode="r", format="video4linux2", timeout=_timeout(options))
-        return av.open(uri, mode="r", timeout=_timeout(options), options=_ffmpeg_options(uri, options))
+            return av.open(
+                device, mode="r", format="video4linux2", timeout=_timeout(options), metadata_errors=_METADATA_ERRORS
+            )
+        if uri.partition("://")[0] not in _NETWORK_PROTOCOLS:
+            raise UnsupportedError(
+                f"{display_name(uri)} has a protocol that is none of {', '.join(_NETWORK_PROTOCOLS)}"
+            )
+        return av.open(
+            uri,
+            mode="r",
+            timeout=_timeout(options),
+            options=_ffmpeg_options(uri, options),
+            metadata_errors=_METADATA_ERRORS,
+        )
     except (av.FFmpegError, ValueError, OSError) as error:
         raise translate_error(error, uri) from error
 
@@ -67,8 +106,10 @@ def open_source(uri: str, options: SourceOptions) -> InputContainer:
 def _open_file(path: Path) -> InputContainer:
     if path.is_dir():
         raise ConfigurationError(f"{path} is a folder, not a video file")
+    if path.exists() and not path.is_file():  # to open a pipe waits for ever
+        raise ConfigurationError(f"{path} is a pipe, socket or device, not a video file")
     # "file:" keeps FFmpeg from reading a protocol, as concat: or tcp:, out of a file's name
-    return av.open(f"file:{path}", mode="r")
+    return av.open(f"file:{path}", mode="r", metadata_errors=_METADATA_ERRORS)
 
 
 def _timeout(options: SourceOptions) -> tuple[float, float]:
@@ -77,7 +118,7 @@ def _timeout(options: SourceOptions) -> tuple[float, float]:
 
 
 def _ffmpeg_options(uri: str, options: SourceOptions) -> dict[str, str]:
-    common = {"protocol_whitelist": _NETWORK_PROTOCOLS}
+    common = {"protocol_whitelist": ",".join(_NETWORK_PROTOCOLS)}
     if urlsplit(uri).scheme.lower() not in {"rtsp", "rtsps"}:
         return common
     return common | {
@@ -91,14 +132,16 @@ def _ffmpeg_options(uri: str, options: SourceOptions) -> dict[str, str]:
 
 def translate_error(error: Exception, uri: str) -> NvrError:
     """Return our error for one of PyAV's; its message names the source without credentials."""
-    source = mask_credentials(uri)
+    source = display_name(uri)
     for library_types, our_type, sentence in _TRANSLATIONS:
         if isinstance(error, library_types):
             return our_type(f"{source} {sentence}")
     # the text of FFmpeg's errors repeats the URI as it is, with its credentials
     reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
     if isinstance(error, OSError) and error.errno == errno.EIO:  # FFmpeg's answer to a name that does not resolve
-        return StreamError(f"{source} cannot be reached: is the host name right?")
+        # over HTTP also to a ninth redirect and to a response that breaks off
+        what = ", breaks off or redirects without end" if uri.lower().startswith("http") else ""
+        return StreamError(f"{source} cannot be reached{what}: is the host name right?")
     return StreamError(f"{source} failed: {reason}")
 
 
@@ -109,6 +152,9 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[NvrError], str], ..
         "refused the user name and password",
     ),
     ((av.error.HTTPNotFoundError,), StreamError, "is not known to its server (404)"),
+    ((av.error.HTTPServerError,), StreamError, "is not served for now: its server answers with an error (5xx)"),
+    ((av.error.HTTPClientError,), StreamError, "is refused by its server (4xx)"),
+    ((av.error.ConnectionResetError, av.error.EOFError), StreamError, "hung up before it sent all"),
     ((av.error.ExitError, av.error.TimeoutError), StreamError, "does not answer in time"),
     (
         (av.error.ConnectionRefusedError,),
@@ -116,7 +162,13 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[NvrError], str], ..
         "refuses the connection: is the camera on and the port right?",
     ),
     ((av.error.FileNotFoundError,), ConfigurationError, "does not exist"),
+    ((av.error.PermissionError,), ConfigurationError, "may not be read by this user"),
     ((av.error.ProtocolNotFoundError,), UnsupportedError, "has a protocol that this build of FFmpeg does not know"),
     ((av.error.DecoderNotFoundError,), UnsupportedError, "has a codec that this build of FFmpeg does not know"),
     ((av.error.InvalidDataError,), StreamError, "sends what is no video, or nothing at all"),
+    (
+        (av.error.ArgumentError, ValueError),
+        StreamError,
+        "cannot be opened: the address is malformed, or it leads to a protocol that is not allowed",
+    ),
 )
