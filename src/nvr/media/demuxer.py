@@ -3,6 +3,7 @@
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -135,8 +136,14 @@ class Demuxer:
         self._file_base: tuple[float, datetime] | None = None
         self._last_file_s = 0.0
         self._clock_error_s: float | None = None
-        streams: list[VideoStream | AudioStream] = [container.streams.video[0], *container.streams.audio[:1]]
-        self._tracks = {stream.index: _track(stream, is_live=pace == "live") for stream in streams}
+        try:
+            tracks = [_track(container.streams.video[0], is_live=pace == "live")]
+        except UnsupportedError as error:
+            raise UnsupportedError(f"{name}: {error}") from error
+        for audio in container.streams.audio[:1]:
+            with suppress(UnsupportedError):  # a camera with a sound that nobody knows still has its picture
+                tracks.append(_track(audio, is_live=pace == "live"))
+        self._tracks = {track.stream.index: track for track in tracks}
 
     @property
     def session(self) -> int:
@@ -311,14 +318,13 @@ def reported_at(coded: AnyPacket) -> datetime | None:
 
 
 def _track(stream: VideoStream | AudioStream, *, is_live: bool) -> _Track:
-    is_video = isinstance(stream, VideoStream)
+    parameters = read_parameters(stream)
     repair = TimestampRepair(
         start_pts=stream.start_time,
-        reorders=is_video and stream.codec_context.name not in _WITHOUT_B_FRAMES,
+        reorders=parameters.kind == "video" and parameters.codec not in _WITHOUT_B_FRAMES,
         is_live=is_live,
     )
     time_base = stream.time_base or _DEFAULT_TIME_BASE
     if isinstance(stream, VideoStream):
-        parameters, to_annex_b = read_parameters(stream), annex_b_filter(stream)
-        return _Track(stream, "video", parameters, to_annex_b, repair, time_base, float(time_base))
-    return _Track(stream, "audio", read_parameters(stream), None, repair, time_base, float(time_base))
+        return _Track(stream, "video", parameters, annex_b_filter(stream), repair, time_base, float(time_base))
+    return _Track(stream, "audio", parameters, None, repair, time_base, float(time_base))

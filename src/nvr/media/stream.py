@@ -14,8 +14,7 @@ import av
 
 from nvr.core.backoff import Backoff
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import CredentialsError, NvrError, StreamError, UnsupportedError
-from nvr.core.masking import mask_credentials
+from nvr.core.errors import ConfigurationError, NvrError, StreamError, UnsupportedError
 from nvr.core.rate import RateMeter
 from nvr.core.throttle import ThrottledLog
 from nvr.events.schema import TimestampSource
@@ -27,7 +26,7 @@ from nvr.media.frame import Frame
 from nvr.media.motion_gate import Grid
 from nvr.media.packet import MediaPacket
 from nvr.media.packet_ring import DEFAULT_BYTES, DEFAULT_SECONDS, PacketRing
-from nvr.media.source import SourceOptions, is_file, open_source, translate_error
+from nvr.media.source import SourceOptions, display_name, is_file, open_source, translate_error
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +34,9 @@ STALLED_AFTER_S = 2.0
 """A connected camera without a new packet for so long counts as stalled."""
 
 ROOM_POLL_S = 0.5
+
+LEAST_SHOWN_S, LONGEST_SHOWN_S = 0.01, 1.0
+"""How long the last picture of a file stays before the file begins anew: as long as it says, within these."""
 MAX_BACKLOG = 50
 """Packets that a file which is read as fast as possible may be ahead of its slowest reader."""
 
@@ -185,7 +187,7 @@ class CameraStream:
     @property
     def name(self) -> str:
         """The URI as people may see it."""
-        return mask_credentials(self.uri)
+        return display_name(self.uri)
 
     @property
     def ring(self) -> PacketRing:
@@ -311,30 +313,36 @@ class CameraStream:
             if not self._may_play.is_set():
                 continue
             try:
-                self._play()
+                self._play_safely()
             except NvrError as error:
                 self._note_failure(error)
-                if not self._is_worth_retrying(error):
+                if is_file(self.uri):
+                    # it does not mend by itself, as a camera does, or as its owner does, who gives it another codec
                     return
                 self._wait(self._pause_s(error))
                 continue
             if is_file(self.uri) and not self._settings.loop_file and self._may_play.is_set():
                 self._phase = StreamState.ENDED
                 return
+            self._show_last_picture()
         self._phase = StreamState.STOPPED
+
+    def _show_last_picture(self) -> None:
+        """Wait as long as the last picture of a file is to be seen: a file of a single one is no reason to spin."""
+        newest = self._newest
+        if newest is not None and is_file(self.uri) and self._settings.file_pace == "realtime":
+            shown_s = float(newest.duration * newest.time_base)
+            self._session_ended.wait(min(max(shown_s, LEAST_SHOWN_S), LONGEST_SHOWN_S))
 
     def _wait(self, pause_s: float) -> None:
         self._session_ended.clear()
         if not self._is_stopping.is_set() and self._may_play.is_set():
             self._session_ended.wait(pause_s)  # which `stop`, `pause` and `reconnect` set
 
-    def _is_worth_retrying(self, error: NvrError) -> bool:
-        # a file that cannot be read now will not mend by itself as a camera does
-        return not isinstance(error, UnsupportedError) and not is_file(self.uri)
-
     def _pause_s(self, error: NvrError) -> float:
         # cameras lock an account out after some wrong passwords
-        return self._settings.reconnect_max_s if isinstance(error, CredentialsError) else self._backoff.next_s()
+        needs_a_person = isinstance(error, (ConfigurationError, UnsupportedError))
+        return self._settings.reconnect_max_s if needs_a_person else self._backoff.next_s()
 
     def _note_failure(self, error: NvrError) -> None:
         self._failures += 1
@@ -350,8 +358,18 @@ class CameraStream:
         if not isinstance(error, UnsupportedError):
             self.reconnect()
 
+    def _play_safely(self) -> None:
+        try:
+            self._play()
+        except NvrError:
+            raise
+        except Exception as error:
+            # the supervisor of what strangers send: one camera's surprise ends neither its thread nor others
+            logger.exception("camera %s: reading failed in a way that nobody foresaw", self.source_id)
+            raise StreamError(f"{self.name} failed: {type(error).__name__}") from error
+
     def _play(self) -> None:
-        settings = self._settings
+        settings, first_sequence = self._settings, self._next_sequence
         self._active_s = self._clock.monotonic()
         options = SourceOptions(settings.rtsp_transport, settings.open_timeout_s, settings.read_timeout_s)
         with open_source(self.uri, options) as container:
@@ -374,8 +392,12 @@ class CameraStream:
                 raise translate_error(error, self.uri) from error
             finally:
                 self._next_session, self._next_sequence = demuxer.session + 1, demuxer.sequence
-        if not is_file(self.uri) and not self._session_ended.is_set():
+        if self._session_ended.is_set():
+            return
+        if not is_file(self.uri):
             raise StreamError(f"{self.name} closed the connection")
+        if self._next_sequence == first_sequence:  # and to begin anew at its end would never end
+            raise StreamError(f"{self.name} holds nothing that could be read")
 
     def _read(self, demuxer: Demuxer) -> None:
         waits_for_readers = is_file(self.uri) and self._settings.file_pace == "fast"
