@@ -285,19 +285,36 @@ def test_two_writers_may_take_the_same_packets_and_may_outlive_them(tmp_path: Pa
         assert file.getvalue() == expected
 
 
-def test_a_packet_that_goes_back_in_time_is_refused_and_the_next_is_written(camera: Media) -> None:
+def test_a_packet_at_an_impossible_time_is_refused_and_the_next_is_written(camera: Media) -> None:
     file = io.BytesIO()
     writer = FragmentWriter(file, camera.video)
     video = camera.of_kind("video")
     for packet in video[:50]:
         writer.write(packet)
-    for wrong in (replace(video[50], dts=video[49].dts), replace(video[50], time_base=Fraction(1, 1000))):
+    far = 1 << 31
+    for wrong in (
+        replace(video[50], dts=video[49].dts),
+        replace(video[50], time_base=Fraction(1, 1000)),
+        replace(video[50], pts=video[50].pts + far, dts=video[50].dts + far),
+        replace(video[50], pts=video[50].pts + far),
+    ):
         with pytest.raises(InvalidInputError, match=f"expected a decoding time after {video[49].dts}"):
             writer.write(wrong)
     for packet in video[50:]:
         writer.write(packet)
     writer.close()
     assert decoded(file.getvalue()) == 200
+
+
+def test_times_finer_than_any_player_counts_are_kept_as_far_as_it_matters(camera: Media) -> None:
+    nano = Fraction(1, 1_000_000_000)
+    video = [
+        replace(packet, pts=round(packet.media_s / nano), dts=round(packet.media_s / nano), duration=0, time_base=nano)
+        for packet in camera.of_kind("video")
+        if not 1 < packet.media_s < 4  # 2^31 of these units are 2.1 s
+    ]
+    found = times(write_all(Media(camera.video, None, video)))
+    assert [pts for pts, _ in found] == pytest.approx([packet.media_s for packet in video], abs=1e-4)
 
 
 def test_a_picture_shown_before_it_is_decoded_is_shown_when_it_is(camera: Media) -> None:

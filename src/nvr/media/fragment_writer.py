@@ -35,6 +35,11 @@ _BUFFER_BYTES = 1 << 20
 _MAX_INTERLEAVE_S = 0.2
 """A track waits this long for packets of the other; FFmpeg's own 10 s would be lost with the last fragment."""
 
+_FINEST = Fraction(1, 90_000)
+_MAX_STEP_S = 3600
+"""FFmpeg ends the process where two packets of a track are 2^31 ticks apart (an assertion in movenc.c): in units of
+`_FINEST` that is 6.6 hours, at 192 kHz 3.1."""
+
 
 class ByteFile(Protocol):
     """Where the bytes go, one after the other: an unbuffered file, say."""
@@ -187,7 +192,7 @@ class FragmentWriter:
             track = _Track(container, add_coded_stream(container, video), origin_s)
             if self._audio_parameters is not None:
                 self._audio = _Track(container, add_coded_stream(container, self._audio_parameters), origin_s)
-            track.stream.time_base = first.time_base
+            track.stream.time_base = max(first.time_base, _FINEST)
             container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             self._audio = None
@@ -247,19 +252,10 @@ class _Track:
         self._last_dts = 0
 
     def place(self, packet: MediaPacket) -> "Packet[Stream]":
-        duration = packet.duration
+        duration = self._check(packet)
         if self._time_base is None:
             self._time_base = packet.time_base
             self._origin = round(self.origin_s / packet.time_base)
-        elif packet.dts <= self._last_dts or packet.time_base != self._time_base:
-            raise InvalidInputError(
-                f"{packet.kind} packet {packet.sequence}: expected a decoding time after {self._last_dts} x "
-                f"{self._time_base} s, got {packet.dts} x {packet.time_base} s"
-            )
-        else:
-            # counts only for the last packet of a fragment; after a pause the step would reach into the next one
-            step = packet.dts - self._last_dts
-            duration = min(duration, step) if duration > 0 else step
         self._last_dts = packet.dts
         pts = max(packet.pts, packet.dts)
         self.end_s = float((pts - self._origin + duration) * packet.time_base)
@@ -272,6 +268,26 @@ class _Track:
         coded.is_keyframe = packet.is_keyframe
         coded.stream = self.stream
         return coded
+
+    def _check(self, packet: MediaPacket) -> int:
+        """Return the duration of a packet whose times fit to those before; refuse others."""
+        most = int(_MAX_STEP_S / packet.time_base)
+        duration = packet.duration if 0 < packet.duration <= most else 0
+        is_shown_in_time = packet.pts - packet.dts <= most
+        if self._time_base is None:
+            step, has_same_base = 1, True
+        else:
+            step, has_same_base = packet.dts - self._last_dts, packet.time_base == self._time_base
+        if not (0 < step <= most and is_shown_in_time and has_same_base):
+            raise InvalidInputError(
+                f"{packet.kind} packet {packet.sequence}: expected a decoding time after {self._last_dts} x "
+                f"{self._time_base} s and a showing time after that, both within {_MAX_STEP_S} s, got {packet.dts} and "
+                f"{packet.pts} x {packet.time_base} s"
+            )
+        if self._time_base is None:
+            return duration
+        # counts only for the last packet of a fragment; after a pause the step would reach into the next one
+        return min(duration, step) if duration else step
 
 
 def _raw(packet: MediaPacket) -> "Packet[VideoStream] | Packet[AudioStream] | memoryview":
