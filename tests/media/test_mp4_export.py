@@ -221,6 +221,20 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_exported(camera: Pieces, tm
     assert check(file.path, deep=True).problem is None
 
 
+def test_times_that_jump_by_hours_end_a_recording(camera: Pieces, tmp_path: Path) -> None:
+    content = bytearray(camera[0][0].read_bytes())
+    fragment = [box.start for box in boxes_in(bytes(content)) if box.kind == b"moof"][4]
+    times = content.index(b"tfdt", fragment)  # of the pictures, which come first
+    content[times + 8 : times + 16] = (12_800 * 7200).to_bytes(8, "big")
+    jumps = tmp_path / "jumps.mp4"
+    jumps.write_bytes(content)
+    report = export([(jumps, at(0))], at(0), at(10_000), tmp_path / "clip.mp4")
+    assert report.problems == (f"{jumps}: its times jump by more than 3600 s at 7200 s",)
+    (file,) = report.files
+    assert file.duration_ms < 4000
+    assert check(file.path, deep=True).problem is None
+
+
 def test_nothing_recorded_is_told(camera: Pieces, tmp_path: Path) -> None:
     for pieces, start, end in (([], 0, 12), (camera, 20, 30), (camera, -5, 0)):
         with pytest.raises(InvalidInputError, match="nothing was recorded from 20"):

@@ -18,6 +18,8 @@ from av.video.stream import VideoStream
 from nvr.core.errors import InvalidInputError, UnsupportedError
 from nvr.media.mp4_stream import (
     AUDIO_CODECS,
+    FINEST_TIME_BASE,
+    MAX_STEP_S,
     NAL_CODECS,
     VIDEO_CODECS,
     CodedStream,
@@ -34,11 +36,6 @@ _BUFFER_BYTES = 1 << 20
 """FFmpeg hands its bytes to Python in pieces of at most this size; memory is touched only as far as it is filled."""
 _MAX_INTERLEAVE_S = 0.2
 """A track waits this long for packets of the other; FFmpeg's own 10 s would be lost with the last fragment."""
-
-_FINEST = Fraction(1, 90_000)
-_MAX_STEP_S = 3600
-"""FFmpeg ends the process where two packets of a track are 2^31 ticks apart (an assertion in movenc.c): in units of
-`_FINEST` that is 6.6 hours, at 192 kHz 3.1."""
 
 
 class ByteFile(Protocol):
@@ -192,7 +189,7 @@ class FragmentWriter:
             track = _Track(container, add_coded_stream(container, video), origin_s)
             if self._audio_parameters is not None:
                 self._audio = _Track(container, add_coded_stream(container, self._audio_parameters), origin_s)
-            track.stream.time_base = max(first.time_base, _FINEST)
+            track.stream.time_base = max(first.time_base, FINEST_TIME_BASE)
             container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             self._audio = None
@@ -271,7 +268,7 @@ class _Track:
 
     def _check(self, packet: MediaPacket) -> int:
         """Return the duration of a packet whose times fit to those before; refuse others."""
-        most = int(_MAX_STEP_S / packet.time_base)
+        most = int(MAX_STEP_S / packet.time_base)
         duration = packet.duration if 0 < packet.duration <= most else 0
         is_shown_in_time = packet.pts - packet.dts <= most
         if self._time_base is None:
@@ -281,7 +278,7 @@ class _Track:
         if not (0 < step <= most and is_shown_in_time and has_same_base):
             raise InvalidInputError(
                 f"{packet.kind} packet {packet.sequence}: expected a decoding time after {self._last_dts} x "
-                f"{self._time_base} s and a showing time after that, both within {_MAX_STEP_S} s, got {packet.dts} and "
+                f"{self._time_base} s and a showing time after that, both within {MAX_STEP_S} s, got {packet.dts} and "
                 f"{packet.pts} x {packet.time_base} s"
             )
         if self._time_base is None:

@@ -14,7 +14,7 @@ import av
 import av.container
 
 from nvr.core.errors import InvalidInputError
-from nvr.media.mp4_stream import CodedStream, add_coded_stream
+from nvr.media.mp4_stream import FINEST_TIME_BASE, MAX_STEP_S, CodedStream, add_coded_stream
 from nvr.media.parameters import StreamParameters
 
 MIN_GAP = timedelta(seconds=0.5)
@@ -55,7 +55,7 @@ class _Timed:
 class _Track:
     stream: CodedStream
     time_base: Fraction
-    last_dts: int = -(1 << 62)
+    last_dts: int | None = None
     end_s: float = float("-inf")
 
 
@@ -155,7 +155,7 @@ class Clip:
                 duration_s = one.duration_s
                 if self._is_exact:
                     duration_s = min(duration_s, limit_s - one.shown_s)
-                if self._place(one, shift_s, duration_s):
+                if self._place(piece.path, one, shift_s, duration_s):
                     output.mux_one(one.packet)
                     if one.is_video:
                         until_s = max(until_s, one.shown_s + duration_s)
@@ -173,31 +173,34 @@ class Clip:
         stream = output.add_stream_from_template(template, opaque=True)
         if piece.video.codec == "hevc":
             stream.codec_context.codec_tag = "hvc1"  # Apple's players refuse hev1
-        time_base = template.time_base or Fraction(1, 90_000)
-        self._tracks[True] = _Track(stream, time_base)
+        stream.time_base = max(template.time_base or FINEST_TIME_BASE, FINEST_TIME_BASE)
+        self._tracks[True] = _Track(stream, stream.time_base)
         if (parameters := self._audio_parameters) is not None:
             audio = add_coded_stream(output, parameters)
             self._tracks[False] = _Track(audio, Fraction(1, parameters.sample_rate_hz))
         self._output = output
         return output
 
-    def _place(self, one: _Timed, shift_s: float, duration_s: float) -> bool:
+    def _place(self, path: Path, one: _Timed, shift_s: float, duration_s: float) -> bool:
         """Give a packet its time in the clip; False where it has none."""
         track = self._tracks.get(one.is_video)
         if track is None:
             return False
         shown_s = one.shown_s + shift_s
         dts = round((one.decoded_s + shift_s) / track.time_base)
+        last_dts = dts - 1 if track.last_dts is None else track.last_dts
+        if abs(dts - last_dts) * track.time_base > MAX_STEP_S or one.shown_s - one.decoded_s > MAX_STEP_S:
+            raise InvalidInputError(f"{path}: its times jump by more than {MAX_STEP_S} s at {one.decoded_s:.0f} s")
         if one.is_video:
-            dts = max(dts, track.last_dts + 1)
-        elif shown_s + duration_s <= 0 or dts <= track.last_dts or shown_s < track.end_s - duration_s / 2:
+            dts = max(dts, last_dts + 1)
+        elif shown_s + duration_s <= 0 or dts <= last_dts or shown_s < track.end_s - duration_s / 2:
             return False  # hidden as a whole, or said by the recording before
         packet = one.packet
         packet.stream = track.stream
         packet.time_base = track.time_base
         packet.dts = dts
         packet.pts = max(dts, round(shown_s / track.time_base))
-        packet.duration = max(0, round(duration_s / track.time_base))
+        packet.duration = max(0, round(min(duration_s, MAX_STEP_S) / track.time_base))
         track.last_dts = dts
         track.end_s = max(track.end_s, shown_s + duration_s)
         self.video_frames += one.is_video

@@ -17,6 +17,7 @@ import av
 from nvr.core.errors import ConfigurationError, InvalidInputError, NvrError, StorageError
 from nvr.media.mp4_clip import MIN_GAP, Clip, ClipPiece, open_recording
 from nvr.media.mp4_repair import check
+from nvr.media.mp4_stream import playable_audio
 from nvr.media.parameters import StreamParameters, read_parameters
 
 Progress = Callable[[float], None]
@@ -159,6 +160,7 @@ def _look_at(pieces: Sequence[tuple[Path, datetime]], problems: list[str]) -> It
             with open_recording(path) as container:
                 video = read_parameters(container.streams.video[0])
                 audio = [read_parameters(stream) for stream in container.streams.audio[:1]]
+                audio = [one for one in audio if playable_audio(one)]
         except OSError as error:
             problems.append(f"{path}: cannot be read: {error.strerror}")
             continue

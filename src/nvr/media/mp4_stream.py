@@ -3,6 +3,7 @@
 import io
 import struct
 from dataclasses import replace
+from fractions import Fraction
 from typing import cast
 
 import av
@@ -22,12 +23,18 @@ CodedStream = VideoStream | AudioStream
 VIDEO_CODECS = frozenset({"h264", "hevc", "mjpeg"})
 AUDIO_CODECS = frozenset({"aac", "opus", "mp3", "flac"})
 
+MAX_SAMPLE_RATE_HZ = 192_000
+FINEST_TIME_BASE = Fraction(1, 90_000)
+MAX_STEP_S = 3600
+"""FFmpeg ends the process where two packets of a track are 2^31 ticks apart (an assertion in movenc.c): in units of
+`FINEST_TIME_BASE` that is 6.6 hours, at 192 kHz 3.1."""
+
 NAL_CODECS: dict[str, VideoCodec] = {"h264": "h264", "hevc": "hevc"}
 
 
 def playable_audio(parameters: StreamParameters) -> bool:
     """Tell whether audio can be kept in an MP4 that browsers and players play; G.711 and G.726 cannot."""
-    is_known = parameters.sample_rate_hz > 0 and parameters.channels > 0
+    is_known = 0 < parameters.sample_rate_hz <= MAX_SAMPLE_RATE_HZ and parameters.channels > 0
     has_record = bool(parameters.extradata) or parameters.codec == "mp3" or _is_plain_opus(parameters)
     return parameters.kind == "audio" and parameters.codec in AUDIO_CODECS and is_known and has_record
 
