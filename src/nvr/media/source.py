@@ -32,6 +32,29 @@ _NETWORK_PROTOCOLS = (
 )
 """What a network address may lead to: playlists and redirects come from outside and must not reach files."""
 
+_FORMATS = (
+    *("rtsp", "rtp", "sdp", "mpegts", "mov", "matroska", "flv", "live_flv", "mpjpeg", "mjpeg", "jpeg_pipe"),
+    *(
+        "h264",
+        "hevc",
+        "av1",
+        "obu",
+        "ivf",
+        "m4v",
+        "avi",
+        "mpeg",
+        "mpegvideo",
+        "asf",
+        "ogg",
+        "nut",
+        "mxf",
+        "dhav",
+        "wav",
+    ),
+)
+"""What cameras, recorders and archives speak. FFmpeg knows hundreds more, down to text as pictures of letters, and whom
+one connects to would choose between them."""
+
 _METADATA_ERRORS = "replace"
 """A camera may call its stream by a name in Latin-1."""
 
@@ -109,7 +132,14 @@ def _open_file(path: Path) -> InputContainer:
     if path.exists() and not path.is_file():  # to open a pipe waits for ever
         raise ConfigurationError(f"{path} is a pipe, socket or device, not a video file")
     # "file:" keeps FFmpeg from reading a protocol, as concat: or tcp:, out of a file's name
-    return av.open(f"file:{path}", mode="r", metadata_errors=_METADATA_ERRORS)
+    return av.open(
+        f"file:{path}", mode="r", options={"format_whitelist": _formats(path.name)}, metadata_errors=_METADATA_ERRORS
+    )
+
+
+def _formats(name: str) -> str:
+    # a playlist has no end that FFmpeg would set, so that only who is asked for one may send it
+    return ",".join((*_FORMATS, "hls") if name.lower().endswith((".m3u8", ".m3u")) else _FORMATS)
 
 
 def _timeout(options: SourceOptions) -> tuple[float, float]:
@@ -118,8 +148,9 @@ def _timeout(options: SourceOptions) -> tuple[float, float]:
 
 
 def _ffmpeg_options(uri: str, options: SourceOptions) -> dict[str, str]:
-    common = {"protocol_whitelist": ",".join(_NETWORK_PROTOCOLS)}
-    if urlsplit(uri).scheme.lower() not in {"rtsp", "rtsps"}:
+    address = urlsplit(uri)
+    common = {"protocol_whitelist": ",".join(_NETWORK_PROTOCOLS), "format_whitelist": _formats(address.path)}
+    if address.scheme not in {"rtsp", "rtsps"}:
         return common
     return common | {
         "rtsp_transport": options.rtsp_transport,
@@ -169,6 +200,6 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[NvrError], str], ..
     (
         (av.error.ArgumentError, ValueError),
         StreamError,
-        "cannot be opened: the address is malformed, or it leads to a protocol that is not allowed",
+        "cannot be opened: the address is malformed, or it leads to a protocol or format that is not allowed",
     ),
 )
