@@ -148,11 +148,10 @@ class Clip:
         shown_from_s = begin_s if hides else first.shown_s
         # pictures go on where those of the recording before ended
         shift_s = (self._tracks[True].end_s if self.spans else 0.0) - shown_from_s
-        until_s = first.shown_s
-        self.spans.append((piece.start + timedelta(seconds=shown_from_s),) * 2)
+        until_s = shown_from_s
         try:
             for one in _until(chain([first], packets), limit_s):
-                duration_s = one.duration_s
+                duration_s = min(one.duration_s, MAX_STEP_S)
                 if self._is_exact:
                     duration_s = min(duration_s, limit_s - one.shown_s)
                 if self._place(piece.path, one, shift_s, duration_s):
@@ -160,7 +159,10 @@ class Clip:
                     if one.is_video:
                         until_s = max(until_s, one.shown_s + duration_s)
         finally:
-            self.spans[-1] = (self.spans[-1][0], piece.start + timedelta(seconds=until_s))
+            if until_s > shown_from_s:
+                self.spans.append(
+                    (piece.start + timedelta(seconds=shown_from_s), piece.start + timedelta(seconds=until_s))
+                )
 
     def _open(
         self, source: av.container.InputContainer, piece: ClipPiece, first: _Timed
@@ -200,7 +202,7 @@ class Clip:
         packet.time_base = track.time_base
         packet.dts = dts
         packet.pts = max(dts, round(shown_s / track.time_base))
-        packet.duration = max(0, round(min(duration_s, MAX_STEP_S) / track.time_base))
+        packet.duration = max(0, round(duration_s / track.time_base))
         track.last_dts = dts
         track.end_s = max(track.end_s, shown_s + duration_s)
         self.video_frames += one.is_video
