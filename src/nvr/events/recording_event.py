@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from nvr.events.schema import AwareUtc, Confidence, FrameSide, Int64, SourceEvent, TimestampSource
 
 RecordingKind = Literal["continuous", "event", "on-demand", "protected"]
-EndReason = Literal["cut", "stopped", "gap", "parameters", "silence", "disk", "shutdown"]
+EndReason = Literal["cut", "stopped", "gap", "parameters", "silence", "disk", "shutdown", "crash"]
 
 # each level as `nvr.core.names` allows names: no reader can be led out of its folder
 RelativePath = Annotated[
@@ -39,7 +39,8 @@ class SegmentEvent(SourceEvent):
         description=(
             "Why the segment ends where it does: its time was full (cut), nothing more was wanted (stopped), packets "
             "were lost or the connection began anew (gap), the camera changed size or codec (parameters), it fell "
-            "silent (silence), the disk failed (disk), the recorder was stopped (shutdown)."
+            "silent (silence), the disk failed (disk), the recorder was stopped (shutdown), or it died and the file "
+            "was repaired (crash)."
         ),
     )
     replaces: RelativePath | None = Field(

@@ -84,7 +84,9 @@ class DiskGuard:
         """
         if not self._root.is_dir():
             raise FileNotFoundError(errno.ENOENT, "the folder of recordings is gone", str(self._root))
-        if self._was_mount and not self._root.is_mount():
+        if self._root.is_mount():
+            self._was_mount = True
+        elif self._was_mount:
             raise FileNotFoundError(errno.ENOENT, "no disk is mounted there any more", str(self._root))
 
     def probe(self) -> None:
