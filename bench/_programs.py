@@ -108,15 +108,26 @@ class Programs:
             if guard.stdin is not None:
                 guard.stdin.close()
         for guard in reversed(self._guards.values()):
-            try:
-                guard.wait(STOP_TIMEOUT_S + 1)
-            except subprocess.TimeoutExpired:
-                guard.kill()
-                guard.wait()
+            _wait_for_end(guard)
         self._guards.clear()
+
+    def end(self, name: str) -> None:
+        """End one of them; its files stay."""
+        guard = self._guards.pop(name)
+        if guard.stdin is not None:
+            guard.stdin.close()
+        _wait_for_end(guard)
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
+
+
+def _wait_for_end(guard: "subprocess.Popen[bytes]") -> None:
+    try:
+        guard.wait(STOP_TIMEOUT_S + 1)
+    except subprocess.TimeoutExpired:
+        guard.kill()
+        guard.wait()
 
 
 def _children_that_run(command: Sequence[str]) -> list[psutil.Process]:
