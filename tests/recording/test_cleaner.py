@@ -13,7 +13,8 @@ import pytest
 
 from nvr.core.clock import ManualClock
 from nvr.core.errors import StorageError
-from nvr.recording.cleaner import LOCK_NAME, Cleaner, disk_space
+from nvr.recording.cleaner import LOCK_NAME, Cleaner
+from nvr.recording.disk_space import disk_space
 from nvr.recording.index import SegmentIndex
 from nvr.recording.locks import try_locked
 from nvr.recording.policy import CameraLimits, RetentionPolicy

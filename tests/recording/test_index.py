@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nvr.core.errors import ConfigurationError, StorageError
-from nvr.recording.index import SegmentIndex, Total
+from nvr.recording.index import SegmentIndex, Summary, Total
 from nvr.recording.layout import CameraKey
 from nvr.recording.segment import Segment, SegmentKind
 from tests.recording.disks import TinyDisk
@@ -112,6 +112,11 @@ def test_answers_as_a_list_would(
     kinds = (SegmentKind.EVENT, SegmentKind.CONTINUOUS)
     assert index.find() == left
     assert index.find(start=start, end=end) == reaching
+    assert index.newest(start=start, end=end, limit=4) == reaching[-4:]
+    assert {kind: summary.total.size_bytes for kind, summary in index.summarise(start=start, end=end).items()} == {
+        kind: sum(segment.size_bytes for segment in reaching if segment.kind is kind)
+        for kind in {segment.kind for segment in reaching}
+    }
     assert index.oldest(limit=5) == left[:5]
     for last, following in pairwise(left):
         assert index.oldest(after=last) == [following]
@@ -138,6 +143,16 @@ def test_pages_of_many_segments_join_without_a_gap(index: SegmentIndex) -> None:
     wanted = [segment_at(number // 3, kind=list(SegmentKind)[number % 3]) for number in range(3000)]
     index.add_all(wanted)
     assert list(index.oldest_first()) == sorted(wanted, key=start_of)
+
+
+def test_sums_up_what_there_is_of_each_kind(index: SegmentIndex) -> None:
+    index.add_all([segment_at(0), segment_at(10, duration_ms=5000), segment_at(500, kind=SegmentKind.EVENT)])
+    summary = index.summarise(kinds=(SegmentKind.CONTINUOUS,))
+    assert summary == {
+        SegmentKind.CONTINUOUS: Summary(Total(2, 15_000, 2000), START, START + timedelta(seconds=15)),
+    }
+    assert index.summarise(tenant="nobody") == {}
+    assert index.newest(limit=0) == []
 
 
 def test_knows_the_hours_of_a_camera(index: SegmentIndex) -> None:

@@ -6,7 +6,6 @@ index knows are deleted, and the snapshots beside them with the last of their ho
 """
 
 import logging
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import StorageError
 from nvr.core.throttle import ThrottledLog
+from nvr.recording.disk_space import disk_space
 from nvr.recording.index import SegmentIndex
 from nvr.recording.layout import HourFolder
 from nvr.recording.locks import try_locked
@@ -259,9 +259,3 @@ class _Settling:
         if self._since_s is None or now_s - self._since_s >= _SETTLING_S:
             return 0
         return max(0, self._freed_bytes - max(0, measured.free_bytes - self._free_before_bytes))
-
-
-def disk_space(path: Path) -> DiskSpace:
-    """Return the room on the disk of a path, as an ordinary user may use it; raises OSError."""
-    status = os.statvfs(path)
-    return DiskSpace(status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize)

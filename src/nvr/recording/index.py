@@ -11,21 +11,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
 
-from nvr.core.errors import InvalidInputError
 from nvr.recording.database import BUSY_TIMEOUT_S, IndexDatabase
 from nvr.recording.layout import INDEX_NAME, CameraKey, from_microseconds, microseconds
+from nvr.recording.queries import Question, delete, fact, insert, place_of
 from nvr.recording.segment import Segment, SegmentKind
-
-Key: TypeAlias = tuple[int, str, int, int, str]
-Value: TypeAlias = str | int
 
 _FIRST_PAGE, _LAST_PAGE = 4, 1024
 _HOUR_US = 3600 * 10**6
-_ROW = "tenant, source_id, start_us, duration_ms, kind, size_bytes"
-_ORDER = "start_us, tenant, source_id, duration_ms"
-_SAME = "tenant = ? AND source_id = ? AND kind = ? AND start_us = ? AND duration_ms = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +33,15 @@ class Total:
         return Total(
             self.segments + other.segments, self.duration_ms + other.duration_ms, self.size_bytes + other.size_bytes
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How much there is of something, and from when to when."""
+
+    total: Total
+    first_start: datetime
+    last_end: datetime
 
 
 class SegmentIndex:
@@ -76,7 +78,7 @@ class SegmentIndex:
     @property
     def is_complete(self) -> bool:
         """Whether all that lies on the disk has been read in since the file was made; false until a reindex ends."""
-        return bool(self._database.read(lambda connection: _fact(connection, "is_complete")))
+        return bool(self._database.read(lambda connection: fact(connection, "is_complete")))
 
     def mark_complete(self) -> None:
         """Note that all that lies on the disk has been read in."""
@@ -94,8 +96,8 @@ class SegmentIndex:
 
     def add_all(self, segments: Iterable[Segment]) -> None:
         """Add several segments at once, all or none."""
-        rows = [_row(segment) for segment in segments]
-        self._database.write(lambda connection: _insert(connection, rows))
+        added = list(segments)
+        self._database.write(lambda connection: insert(connection, added))
 
     def remove(self, segment: Segment) -> None:
         """Remove a segment whose file is gone; one that is not there is no error."""
@@ -103,15 +105,15 @@ class SegmentIndex:
 
     def remove_all(self, segments: Iterable[Segment]) -> None:
         """Remove several segments at once, all or none."""
-        keys = [_key_values(segment) for segment in segments]
-        self._database.write(lambda connection: connection.executemany(f"DELETE FROM segments WHERE {_SAME}", keys))  # noqa: S608 - constant
+        removed = list(segments)
+        self._database.write(lambda connection: delete(connection, removed))
 
     def replace(self, old: Segment, new: Segment) -> None:
         """Put a segment in another's place whose file was renamed, all at once."""
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute(f"DELETE FROM segments WHERE {_SAME}", _key_values(old))  # noqa: S608 - constant
-            _insert(connection, [_row(new)])
+            delete(connection, [old])
+            insert(connection, [new])
 
         self._database.write(work)
 
@@ -124,18 +126,60 @@ class SegmentIndex:
         kinds: Collection[SegmentKind] | None = None,
     ) -> list[Segment]:
         """Return the segments of which some part lies in [start, end), ordered by start; None means all."""
-        begins_before = None if end is None else microseconds(end)
 
         def work(connection: sqlite3.Connection) -> list[Segment]:
-            begins_from = None
-            if start is not None:
-                begins_from = microseconds(start) - 1000 * _fact(connection, "longest_ms")
-            scope = _Scope(tenant, source_id, begins_from, begins_before)
-            found = [scope.all_of(connection, kind) for kind in kinds or SegmentKind]
-            return list(heapq.merge(*found, key=_order))
+            question = _reaching_into(connection, tenant, source_id, start, end)
+            return list(
+                heapq.merge(*(question.rows_of(connection, kind) for kind in kinds or SegmentKind), key=place_of)
+            )
 
-        segments = self._database.read(work)
-        return segments if start is None else [segment for segment in segments if segment.end > start]
+        return self._database.read(work)
+
+    def newest(
+        self,
+        tenant: str | None = None,
+        source_id: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        kinds: Collection[SegmentKind] | None = None,
+        *,
+        limit: int,
+    ) -> list[Segment]:
+        """Return the last ones, at most `limit`, of what `find` returns, in the same order."""
+
+        def work(connection: sqlite3.Connection) -> list[Segment]:
+            question = _reaching_into(connection, tenant, source_id, start, end)
+            found = [
+                segment
+                for kind in kinds or SegmentKind
+                for segment in question.rows_of(connection, kind, limit, newest_first=True)
+            ]
+            return sorted(found, key=place_of)[-limit:]
+
+        return self._database.read(work) if limit > 0 else []
+
+    def summarise(
+        self,
+        tenant: str | None = None,
+        source_id: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        kinds: Collection[SegmentKind] | None = None,
+    ) -> Mapping[SegmentKind, Summary]:
+        """Return how much there is of each kind in what `find` returns; kinds of which there is none are left out."""
+
+        def work(connection: sqlite3.Connection) -> Mapping[SegmentKind, Summary]:
+            question = _reaching_into(connection, tenant, source_id, start, end)
+            sums = {kind: question.sums_of(connection, kind) for kind in kinds or SegmentKind}
+            return {
+                kind: Summary(
+                    Total(segments, duration_ms, size_bytes), from_microseconds(first), from_microseconds(last)
+                )
+                for kind, (segments, duration_ms, size_bytes, first, last) in sums.items()
+                if first is not None and last is not None
+            }
+
+        return self._database.read(work)
 
     def oldest(
         self,
@@ -147,11 +191,11 @@ class SegmentIndex:
         after: Segment | None = None,
     ) -> list[Segment]:
         """Return the oldest segments by their start, at most `limit`, those that follow `after` if it is given."""
-        scope = _Scope(tenant, source_id, after=None if after is None else _order(after))
+        question = Question(tenant, source_id, after=None if after is None else place_of(after))
 
         def work(connection: sqlite3.Connection) -> list[Segment]:
-            found = [scope.all_of(connection, kind, limit) for kind in kinds or SegmentKind]
-            return list(heapq.merge(*found, key=_order))[:limit]
+            found = [question.rows_of(connection, kind, limit) for kind in kinds or SegmentKind]
+            return list(heapq.merge(*found, key=place_of))[:limit]
 
         return self._database.read(work)
 
@@ -220,74 +264,18 @@ class SegmentIndex:
         self._database.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """Which rows a query is about, apart from their kind: each kind is one range of an index."""
-
-    tenant: str | None
-    source_id: int | None
-    begins_from: int | None = None
-    begins_before: int | None = None
-    after: Key | None = None
-
-    def all_of(self, connection: sqlite3.Connection, kind: SegmentKind, limit: int = -1) -> list[Segment]:
-        """Return the segments of one kind in order."""
-        terms: list[str] = ["kind = ?"]
-        values: list[Value] = [kind]
-        for term, value in (
-            ("tenant = ?", self.tenant),
-            ("source_id = ?", self.source_id),
-            ("start_us >= ?", self.begins_from),
-            ("start_us < ?", self.begins_before),
-        ):
-            if value is not None:
-                terms.append(term)
-                values.append(value)
-        if self.after is not None:
-            terms.append(f"({_ORDER}) {'>=' if kind > self.after[-1] else '>'} (?, ?, ?, ?)")
-            values += self.after[:-1]
-        where = " AND ".join(terms)
-        query = f"SELECT {_ROW} FROM segments WHERE {where} ORDER BY {_ORDER} LIMIT ?"  # noqa: S608 - constant
-        return [_segment(row) for row in connection.execute(query, [*values, limit])]
-
-
-def _fact(connection: sqlite3.Connection, name: str) -> int:
-    return int(connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()[0])
-
-
-def _insert(connection: sqlite3.Connection, rows: list[tuple[Value, ...]]) -> None:
-    connection.executemany(
-        f"INSERT INTO segments ({_ROW}) VALUES (?, ?, ?, ?, ?, ?) "  # noqa: S608 - constant
-        "ON CONFLICT DO UPDATE SET size_bytes = excluded.size_bytes",
-        rows,
-    )
-
-
-def _segment(row: tuple[str, int, int, int, str, int]) -> Segment:
-    tenant, source_id, start_us, duration_ms, kind, size_bytes = row
-    try:
-        return Segment(tenant, source_id, from_microseconds(start_us), duration_ms, SegmentKind(kind), size_bytes)
-    except (ValueError, OverflowError, InvalidInputError) as error:
-        raise sqlite3.DatabaseError(f"a row is no segment: {error}") from error
-
-
-def _row(segment: Segment) -> tuple[Value, ...]:
-    return (*_order_values(segment), segment.kind.value, segment.size_bytes)
-
-
-def _order_values(segment: Segment) -> tuple[str, int, int, int]:
-    return segment.tenant, segment.source_id, microseconds(segment.start), segment.duration_ms
-
-
-def _key_values(segment: Segment) -> tuple[Value, ...]:
-    return (
-        segment.tenant,
-        segment.source_id,
-        segment.kind.value,
-        microseconds(segment.start),
-        segment.duration_ms,
-    )
-
-
-def _order(segment: Segment) -> Key:
-    return microseconds(segment.start), segment.tenant, segment.source_id, segment.duration_ms, segment.kind
+def _reaching_into(
+    connection: sqlite3.Connection,
+    tenant: str | None,
+    source_id: int | None,
+    start: datetime | None,
+    end: datetime | None,
+) -> Question:
+    """Return the question for what has some part in [start, end)."""
+    begins_before = None if end is None else microseconds(end)
+    if start is None:
+        return Question(tenant, source_id, begins_before=begins_before)
+    start_us = microseconds(start)
+    # no segment is longer than the longest, so those before that need not be looked at
+    begins_from = start_us - 1000 * fact(connection, "longest_ms")
+    return Question(tenant, source_id, begins_from, begins_before, ends_after=start_us)

@@ -19,6 +19,7 @@ from nvr.core.errors import InvalidInputError
 from nvr.recording.index import SegmentIndex
 from nvr.recording.layout import CameraKey, SegmentOrigin
 from nvr.recording.locks import try_lock
+from nvr.recording.modes import Modes, RecordingMode
 from nvr.recording.reindex import ReindexReport, sync_hour
 from nvr.recording.segment import Segment, SegmentKind
 from nvr.recording.tree import hours_of, sync_folder
@@ -60,6 +61,13 @@ class ReconcileReport:
     """The disk did not let them be repaired; they stay as they are, with the reason."""
     index: ReindexReport = field(default_factory=ReindexReport)
     """How the index differed from the disk."""
+
+
+def kind_of_unfinished(modes: Modes) -> SegmentKind:
+    """Return as what a file of a camera recorded so is kept: where in doubt, as what is kept for longer."""
+    if modes == {RecordingMode.CONTINUOUS}:
+        return SegmentKind.CONTINUOUS
+    return SegmentKind.ON_DEMAND if modes == {RecordingMode.ON_DEMAND} else SegmentKind.EVENT
 
 
 def reconcile(index: SegmentIndex, cameras: Iterable[CameraKey], repair: Repair, kind_of: KindOf) -> ReconcileReport:

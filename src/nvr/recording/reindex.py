@@ -5,7 +5,7 @@ it does itself as well, and what it deletes meanwhile is at worst a row without 
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -14,7 +14,7 @@ from nvr.core.errors import StorageError
 from nvr.recording.index import SegmentIndex
 from nvr.recording.layout import CameraKey, HourFolder, SegmentOrigin
 from nvr.recording.segment import Segment
-from nvr.recording.tree import HourContent, cameras_of, hours_of, read_hour
+from nvr.recording.tree import HourContent, OnOdd, cameras_of, hours_of, read_hour
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def sync_hour(index: SegmentIndex, folder: HourFolder, report: ReindexReport | N
         StorageError: The folder cannot be read or the index not be written.
     """
     report = ReindexReport() if report is None else report
-    known = {segment.path: segment for segment in _rows(index, folder)}
+    known = {segment.path: segment for segment in rows_of_hour(index, folder)}
     content = read_hour(index.root, folder)
     changed = [segment for segment in content.segments if known.get(segment.path) != segment]
     found = {segment.path for segment in content.segments}
@@ -108,7 +108,7 @@ def reindex(
     report = ReindexReport()
     on_disk = dict.fromkeys(cameras_of(index.root, report.odd.add))
     cameras = [*on_disk, *(camera for camera in index.cameras() if camera not in on_disk)]
-    for folder in _hours(index, cameras, report):
+    for folder in hours_to_compare(index, cameras, report.odd.add):
         if should_stop():
             return report
         on_hour(folder)
@@ -137,16 +137,18 @@ def sync_oldest(index: SegmentIndex) -> int:
     return report.removed
 
 
-def _hours(index: SegmentIndex, cameras: list[CameraKey], report: ReindexReport) -> Iterator[HourFolder]:
+def hours_to_compare(index: SegmentIndex, cameras: Iterable[CameraKey], on_odd: OnOdd) -> Iterator[HourFolder]:
+    """Yield every hour of some cameras that is on the disk or in the index, each camera's newest first."""
     for camera in cameras:
         seen = set()
-        for folder in hours_of(index.root, camera, report.odd.add):
+        for folder in hours_of(index.root, camera, on_odd):
             seen.add(folder.hour)
             yield folder
         yield from (HourFolder(camera, hour) for hour in index.hours(camera) if hour not in seen)
 
 
-def _rows(index: SegmentIndex, folder: HourFolder) -> list[Segment]:
+def rows_of_hour(index: SegmentIndex, folder: HourFolder) -> list[Segment]:
+    """Return the segments that the index holds of what one camera began to record in one hour."""
     rows = index.find(folder.camera.tenant, folder.camera.source_id, folder.hour, folder.hour + _HOUR)
     return [segment for segment in rows if segment.start >= folder.hour]
 
