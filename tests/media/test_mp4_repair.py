@@ -164,6 +164,14 @@ def test_damage_inside_of_pictures_shows_in_the_deep_check_only(tmp_path: Path) 
     assert found.video_frames < 25
 
 
+def test_a_codec_that_nobody_knows_is_told_by_the_deep_check(segment: bytes, tmp_path: Path) -> None:
+    path = stored(tmp_path, segment.replace(b"avc1", b"zzz9"))
+    assert check(path).codec == "zzz9"
+    problem = check(path, deep=True).problem
+    assert problem is not None
+    assert "unknown" in problem
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import av
+from av.video.codeccontext import VideoCodecContext
 
 from nvr.core.errors import InvalidInputError
 from nvr.media.mp4_boxes import HEADER_BYTES, Box, Mp4Header, box_at, printable, read_fragment, read_header
@@ -267,9 +268,13 @@ def _decode(path: Path, expected: int) -> tuple[str | None, int]:
         # without the edit list, so that hidden pictures are looked at, too
         with av.open(f"file:{path}", "r", format="mp4", options={"ignore_editlist": "1"}) as container:
             stream = container.streams.video[0]
-            stream.thread_type = "NONE"
-            stream.codec_context.thread_count = 1
-            stream.codec_context.options = {"err_detect": "explode"}
+            # PyAV's types do not say that there is none where this build has no decoder
+            context: VideoCodecContext | None = stream.codec_context
+            if context is None:
+                return "the codec of the video is unknown to this build", 0
+            context.thread_type = "NONE"
+            context.thread_count = 1
+            context.options = {"err_detect": "explode"}
             for picture in container.decode(stream):
                 if picture.is_corrupt:
                     return f"picture {frames} is damaged", frames
