@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import resource
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import av
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nvr.core.errors import ConfigurationError, InvalidInputError, StorageError
 from nvr.media.fragment_writer import FragmentWriter
@@ -233,6 +236,21 @@ def test_times_that_jump_by_hours_end_a_recording(camera: Pieces, tmp_path: Path
     (file,) = report.files
     assert file.duration_ms < 4000
     assert check(file.path, deep=True).problem is None
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_a_broken_recording_spoils_no_clip(camera: Pieces, tmp_path: Path, data: st.DataObject) -> None:
+    content = bytearray(camera[0][0].read_bytes())
+    boxes = [match.start() for match in re.finditer(rb"moov|moof|trun|tfhd|tfdt|mdhd|stsd|trex|avcC|esds", content)]
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.sampled_from(boxes)) + data.draw(st.integers(-4, 40))
+        content[place : place + 2] = data.draw(st.binary(min_size=2, max_size=2))
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(content)
+    report = export([(broken, at(0)), camera[1]], at(1), at(8), tmp_path / "clip.mp4", exact=True, overwrite=True)
+    assert report.files[-1].end == at(8)
+    assert all(check(file.path).is_playable for file in report.files)
 
 
 def test_nothing_recorded_is_told(camera: Pieces, tmp_path: Path) -> None:
