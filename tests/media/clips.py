@@ -85,4 +85,4 @@ def read_packets(
             session=session,
             sequence=sequence,
         )
-        return list(demuxer.packets())
+        return [packet for batch in demuxer.batches() for packet in batch]

@@ -26,7 +26,7 @@ class Run:
         for packet in packets:
             ring.append(packet)
             self._feed(packet, ring)
-        last = self.decoder.finish(packets[-1])
+        last = self.decoder.finish()
         self.frames += [frame_number(shown.picture.pts, shown.picture.time_base) for shown in last.shown]
 
     def _feed(self, packet: MediaPacket, ring: PacketRing) -> None:

@@ -102,10 +102,10 @@ def test_its_end_can_be_asked_for_between_two_packets(clip: Path) -> None:
             session=0,
             sequence=0,
         )
-        packets = demuxer.packets()
-        next(packets)
+        batches = demuxer.batches()
+        assert len(next(batches)) == 1
         ended.set()
-        assert list(packets) == []
+        assert [packet for batch in batches for packet in batch] == []
         assert demuxer.sequence == 1
 
 

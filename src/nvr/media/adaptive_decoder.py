@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from nvr.media.decoder import Picture, Skip, VideoDecoder
 from nvr.media.frame import luma_rows
@@ -58,8 +58,7 @@ class DecodeCounters:
     wakes: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class Shown(NamedTuple):
     """A picture that came out, with what was seen in it."""
 
     picture: Picture
@@ -151,9 +150,9 @@ class AdaptiveDecoder:
             self._watch.note(packet, is_quiet=False)
         return self._decode(packet, is_late=is_late)
 
-    def finish(self, packet: MediaPacket) -> Step:
+    def finish(self) -> Step:
         """Return what the decoder still holds after the last packet of a file."""
-        pictures = self._decoder.drain(packet)
+        pictures = self._decoder.drain()
         self._decoder.restart()
         return Step([shown for picture in pictures if (shown := self._show(picture)) is not None])
 
@@ -252,7 +251,7 @@ class AdaptiveDecoder:
         grid = _grid(picture)
         if grid is None:  # a pixel format in which motion cannot be seen: never sleeps
             return Shown(picture, None)
-        media_s = float(picture.pts * picture.time_base)
+        media_s = picture.packet.media_s
         is_moving = self._gate.is_moving(grid)
         is_onset = is_moving and self._sleep.is_onset(media_s)
         if (

@@ -12,7 +12,7 @@ from nvr.media.adaptive_decoder import AdaptiveDecoder, DecodeCounters, DecodeSe
 from nvr.media.frame import Frame
 from nvr.media.motion_gate import Grid
 from nvr.media.packet import MediaPacket
-from nvr.media.packet_ring import PacketRing
+from nvr.media.packet_ring import IDLE_PATIENCE_S, PacketRing
 
 MAX_LAG_S = 0.5
 """Further behind its camera than this, the decoder skips to the next key frame."""
@@ -86,7 +86,7 @@ class DecodeWorker:
         self._on_grid = on_grid
         self._counters = DecodeCounters()
         self._decoder = AdaptiveDecoder(name, settings, self._counters)
-        self._reader = ring.reader(wakes_on=self._wakes_on, is_waiting=lambda: not self._is_patient())
+        self._reader = ring.reader(wakes_on=self._wakes_on, patience_s=self._patience_s)
         self._is_stopping = threading.Event()
         self._next_settings: DecodeSettings | None = None
         self._rate = RateMeter()
@@ -96,6 +96,7 @@ class DecodeWorker:
         self._replay_until = -1
         self._catch_up_until_s = float("-inf")
         self._last_packet: MediaPacket | None = None
+        self._due: tuple[Shown, int] | None = None
         self._thread = threading.Thread(target=self._run, name=f"decoder-{source_id}", daemon=True)
 
     @property
@@ -154,7 +155,7 @@ class DecodeWorker:
                 self._take_settings()
                 self._read_some()
             if not self._is_stopping.is_set() and self._last_packet is not None:
-                self._deliver_all(self._decoder.finish(self._last_packet), self._last_packet)
+                self._deliver_all(self._decoder.finish(), self._last_packet)
         finally:
             self._reader.close()
 
@@ -163,6 +164,12 @@ class DecodeWorker:
 
     def _is_patient(self) -> bool:
         return self._decoder.is_asleep or self._settings.policy == "keyframes"
+
+    def _patience_s(self) -> float:
+        if self._is_patient():
+            return IDLE_PATIENCE_S
+        # only what is handed on has to come at once; the frames before it are decoded together with it
+        return 0.0 if self._on_frame is not None or not self._settings.max_fps else 1 / self._settings.max_fps
 
     def _take_settings(self) -> None:
         settings, self._next_settings = self._next_settings, None
@@ -182,7 +189,8 @@ class DecodeWorker:
                 self._decoder.note_gap()
             expected = packet.sequence + 1
             if packet.kind == "video" and self._feed(packet):
-                return
+                break
+        self._hand_over_due()
 
     def _feed(self, packet: MediaPacket) -> bool:
         """Decode one packet; True where the reader was set back, so that the rest of the batch is to be read anew."""
@@ -218,37 +226,51 @@ class DecodeWorker:
             self._deliver(shown, packet)
 
     def _deliver(self, shown: Shown, packet: MediaPacket) -> None:
-        picture = shown.picture
+        number, received_s = self._counters.decoded, shown.picture.packet.received_s
         is_replayed = packet.sequence < self._replay_until
-        frame = Frame(
+        self._counters.decoded += 1
+        self._counters.replayed += is_replayed
+        self._rate.count(received_s)
+        if self._on_grid is not None and shown.grid is not None and received_s - self._grid_s >= GRID_EVERY_S:
+            self._grid_s = received_s
+            self._on_grid(shown.grid, received_s)
+        if self._on_frame is not None:
+            self._on_frame(self._frame(shown, number, is_replayed=is_replayed))
+        if self._sink is None:
+            return
+        is_due = self._is_sampled(shown, packet)
+        if shown.is_onset or is_replayed or self._settings.is_lossless:
+            if is_due:
+                self._hand_over(self._frame(shown, number, is_replayed=is_replayed), self._sink)
+        elif is_due or self._due is not None:
+            self._due = (shown, number)  # of frames that came together the newest is handed on
+
+    def _frame(self, shown: Shown, number: int, *, is_replayed: bool) -> Frame:
+        picture, packet, _ = shown.picture
+        return Frame(
             source_id=self._source_id,
-            frame_id=self._counters.decoded,
-            captured_at=picture.captured_at,
-            timestamp_source=picture.timestamp_source,
-            received_s=picture.received_s,
-            pts=picture.pts,
-            time_base=picture.time_base,
-            picture=picture.picture,
+            frame_id=number,
+            captured_at=packet.captured_at,
+            timestamp_source=packet.timestamp_source,
+            received_s=packet.received_s,
+            pts=packet.pts,
+            time_base=packet.time_base,
+            picture=picture,
             is_replayed=is_replayed,
             is_quiet=shown.is_quiet,
         )
-        self._counters.decoded += 1
-        self._counters.replayed += is_replayed
-        self._rate.count(self._clock.monotonic())
-        if self._on_grid is not None and shown.grid is not None and picture.received_s - self._grid_s >= GRID_EVERY_S:
-            self._grid_s = picture.received_s
-            self._on_grid(shown.grid, picture.received_s)
-        if self._on_frame is not None:
-            self._on_frame(frame)
-        if self._sink is not None and self._is_sampled(shown, packet):
-            self._hand_over(frame, self._sink)
+
+    def _hand_over_due(self) -> None:
+        due, self._due = self._due, None
+        if due is not None and self._sink is not None:
+            self._hand_over(self._frame(*due, is_replayed=False), self._sink)
 
     def _is_sampled(self, shown: Shown, packet: MediaPacket) -> bool:
         if packet.session != self._sampled_session:
             self._sampled_session = packet.session
             self._sampler = RateGate(self._settings.max_fps)
         # by media time, since a replay and a file that is read fast come in no time
-        is_due = self._sampler.admits(float(shown.picture.pts * shown.picture.time_base))
+        is_due = self._sampler.admits(shown.picture.packet.media_s)
         return is_due or shown.is_onset or shown.is_quiet
 
     def _hand_over(self, frame: Frame, sink: FrameSink) -> None:

@@ -2,24 +2,21 @@
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
-from datetime import datetime
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import av
 from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.video.codeccontext import VideoCodecContext
 
 from nvr.core.errors import ConfigurationError, StreamError, UnsupportedError
-from nvr.events.schema import TimestampSource
 from nvr.media.packet import MediaPacket
 from nvr.media.parameters import StreamParameters
 
 logger = logging.getLogger(__name__)
 
 MAX_PACKETS_IN_DECODER = 64
-"""Packets whose times are remembered until their picture comes out; no codec reorders over more."""
+"""Packets that are remembered until their picture comes out; no codec reorders over more."""
 
 MAX_BROKEN_IN_A_ROW = 250
 """Packets refused one after the other until the connection is given up: 10 s at 25 fps."""
@@ -30,24 +27,22 @@ SKIPPABLE = frozenset({"h264", "hevc"})
 Skip = Literal["nothing", "nonref"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """A decoded picture with what is known of its packet."""
+class Picture(NamedTuple):
+    """A decoded picture with its packet; a tuple, since 25 a second and camera are made."""
 
     picture: av.VideoFrame
-    captured_at: datetime
-    timestamp_source: TimestampSource
-    received_s: float
-    pts: int
-    time_base: Fraction
+    packet: MediaPacket
     is_keyframe: bool
 
+    @property
+    def pts(self) -> int:
+        """In units of `time_base`."""
+        return self.packet.pts
 
-@dataclass(frozen=True, slots=True)
-class _Times:
-    captured_at: datetime
-    timestamp_source: TimestampSource
-    received_s: float
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds per unit."""
+        return self.packet.time_base
 
 
 def hwaccel_choices() -> tuple[str, ...]:
@@ -90,7 +85,7 @@ class VideoDecoder:
         self._context: VideoCodecContext | None = None
         self._parameters: StreamParameters | None = None
         self._session = -1
-        self._times: OrderedDict[int, _Times] = OrderedDict()
+        self._packets: OrderedDict[int, MediaPacket] = OrderedDict()
         self._starts_at: int | None = None
         self._broken = 0
         self._broken_in_a_row = 0
@@ -116,16 +111,16 @@ class VideoDecoder:
         context = self._context_for(packet)
         if self._starts_at is None:
             self._starts_at = packet.pts
-        self._times[packet.pts] = _Times(packet.captured_at, packet.timestamp_source, packet.received_s)
-        if len(self._times) > MAX_PACKETS_IN_DECODER:
-            self._times.popitem(last=False)
+        self._packets[packet.pts] = packet
+        if len(self._packets) > MAX_PACKETS_IN_DECODER:
+            self._packets.popitem(last=False)
         try:
             frames = context.decode(packet.coded)
         except av.FFmpegError as error:
             self._note_broken(error)
             return []
         self._broken_in_a_row = 0
-        return self._pictures(frames, packet)
+        return self._pictures(frames)
 
     def decode_alone(self, packet: MediaPacket) -> Picture | None:
         """Return the picture of a key frame without those around it, at once; None where it is broken.
@@ -135,16 +130,16 @@ class VideoDecoder:
             UnsupportedError: This build of FFmpeg has no decoder for the codec.
         """
         self.restart()
-        pictures = self.decode(packet) + self.drain(packet)
+        pictures = self.decode(packet) + self.drain()
         self.restart()
         return next((picture for picture in pictures if picture.pts == packet.pts), None)
 
-    def drain(self, packet: MediaPacket) -> list[Picture]:
-        """Return what the decoder still holds; `packet` is the last that went in. `restart` must follow."""
+    def drain(self) -> list[Picture]:
+        """Return what the decoder still holds; `restart` must follow."""
         if self._context is None:
             return []
         try:
-            return self._pictures(self._context.decode(None), packet)
+            return self._pictures(self._context.decode(None))
         except av.FFmpegError:
             return []
 
@@ -152,7 +147,7 @@ class VideoDecoder:
         """Forget all earlier packets: the next one is a key frame."""
         if self._context is not None and self._context.is_open:
             self._context.flush_buffers()
-        self._times.clear()
+        self._packets.clear()
         self._starts_at = None
 
     def _context_for(self, packet: MediaPacket) -> VideoCodecContext:
@@ -160,7 +155,7 @@ class VideoDecoder:
             self.restart()
         self._session = packet.session
         if self._context is None or packet.parameters != self._parameters:
-            self._times.clear()
+            self._packets.clear()
             self._starts_at = None
             self._parameters = packet.parameters
             self._context = self._open(packet.parameters)
@@ -209,26 +204,15 @@ class VideoDecoder:
         context.open()
         return context
 
-    def _pictures(self, frames: "list[av.VideoFrame]", packet: MediaPacket) -> list[Picture]:
+    def _pictures(self, frames: "list[av.VideoFrame]") -> list[Picture]:
         pictures = []
         for frame in frames:
             # pictures before the key frame at which decoding began need what is missing: open GOPs have them
             if frame.pts is None or (self._starts_at is not None and frame.pts < self._starts_at):
                 continue
-            times = self._times.pop(frame.pts, None)
-            if times is None:
-                continue
-            pictures.append(
-                Picture(
-                    picture=frame,
-                    captured_at=times.captured_at,
-                    timestamp_source=times.timestamp_source,
-                    received_s=times.received_s,
-                    pts=frame.pts,
-                    time_base=packet.time_base,
-                    is_keyframe=frame.key_frame,
-                )
-            )
+            packet = self._packets.pop(frame.pts, None)
+            if packet is not None:
+                pictures.append(Picture(frame, packet, bool(frame.key_frame)))
         return pictures
 
     def _note_broken(self, error: av.FFmpegError) -> None:

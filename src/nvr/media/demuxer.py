@@ -31,9 +31,6 @@ MAX_FILE_GAP_S = 10.0
 MAX_FILE_LATE_S = 1.0
 """A reader further behind a file's pace does not hurry to catch up, nor after a jump back."""
 
-HOLD_S = 0.2
-"""Packets that nobody waits for are worked on together after so long: waking up for each costs five times as much."""
-
 REPORT_EVERY_PACKETS = 50
 """Asking a packet for its report costs 40 us; a camera sends one each 5 s or so."""
 
@@ -136,6 +133,7 @@ class Demuxer:
         self._file_base: tuple[float, datetime] | None = None
         self._last_file_s = 0.0
         self._clock_error_s: float | None = None
+        self._distance_s = 0.0
         try:
             tracks = [_track(container.streams.video[0], is_live=pace == "live")]
         except UnsupportedError as error:
@@ -160,11 +158,12 @@ class Demuxer:
         """How far the camera's clock is ahead of this machine's, by its sender reports; None without any."""
         return self._clock_error_s
 
-    def packets(self, is_urgent: Callable[[], bool] = lambda: True) -> Iterator[MediaPacket]:
-        """Yield packets until the source ends or `ended` is set.
+    def batches(self, patience_s: Callable[[], float] = lambda: 0.0) -> Iterator[list[MediaPacket]]:
+        """Yield packets in order, several at once where nobody minds, until the source ends or `ended` is set.
 
         Args:
-            is_urgent: Asked for each packet: whether it is to be yielded at once, or some may come together.
+            patience_s: Asked with each packet: how long the first of a batch may wait. A batch ends with the packet
+                that fills this time, and is yielded when that arrives; 0 yields each at once, a key frame always is.
 
         Raises:
             av.FFmpegError: Reading failed; what was read before has been yielded.
@@ -173,13 +172,21 @@ class Demuxer:
         try:
             for track, coded in self._read():
                 held.append(_Arrival(track, coded, self._clock.monotonic(), self._clock.now()))
-                if coded.is_keyframe or is_urgent() or held[-1].arrival_s - held[0].arrival_s >= HOLD_S:
-                    yield from map(self._time, held)
+                if coded.is_keyframe or self._is_full(held, patience_s()):
+                    yield [self._time(arrival) for arrival in held]
                     held = []
         except av.FFmpegError:
-            yield from map(self._time, held)
+            yield [self._time(arrival) for arrival in held]
             raise
-        yield from map(self._time, held)
+        yield [self._time(arrival) for arrival in held]
+
+    def _is_full(self, held: list[_Arrival], patience_s: float) -> bool:
+        if len(held) > 1:
+            distance_s = held[-1].arrival_s - held[-2].arrival_s
+            self._distance_s += 0.1 * (distance_s - self._distance_s)
+        span_s = held[-1].arrival_s - held[0].arrival_s
+        # the next packet would come after half its distance too late
+        return span_s + 1.5 * self._distance_s >= patience_s
 
     def _read(self) -> Iterator[tuple[_Track, AnyPacket]]:
         read = self._container.demux(*(track.stream for track in self._tracks.values()))

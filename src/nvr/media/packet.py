@@ -57,4 +57,5 @@ class MediaPacket:
     @property
     def media_s(self) -> float:
         """Presentation time in seconds, within its session."""
-        return float(self.pts * self.time_base)
+        time_base = self.time_base  # multiplied as a Fraction, each packet would cost 5 us
+        return self.pts * time_base.numerator / time_base.denominator

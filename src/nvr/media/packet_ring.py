@@ -6,7 +6,7 @@ the last key frame, pre-roll is a cursor set back, and nobody who reads slowly c
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -14,6 +14,9 @@ from nvr.media.packet import MediaPacket
 
 DEFAULT_SECONDS = 15.0
 DEFAULT_BYTES = 64 << 20
+
+IDLE_PATIENCE_S = 0.2
+"""How long packets may wait for each other while nobody reads them at once."""
 
 
 class PacketRing:
@@ -64,15 +67,20 @@ class PacketRing:
 
     def append(self, packet: MediaPacket) -> None:
         """Add the next packet and wake the readers that want it; never waits. Sequences follow without a gap."""
+        self.extend((packet,))
+
+    def extend(self, packets: Sequence[MediaPacket]) -> None:
+        """Add the next packets, and wake each reader that wants one of them once."""
         with self._lock:
-            self._packets.append(packet)
-            self._size_bytes += packet.size_bytes
-            if packet.starts_gop:
-                self._gops.append(packet.sequence)
-            self._evict(packet)
+            for packet in packets:
+                self._packets.append(packet)
+                self._size_bytes += packet.size_bytes
+                if packet.starts_gop:
+                    self._gops.append(packet.sequence)
+                self._evict(packet)
             readers = self._readers
         for reader in readers:
-            reader.wake_for(packet)
+            reader.wake_for(packets)
 
     def close(self) -> None:
         """Tell the readers that nothing more will come; what is held can still be read."""
@@ -83,27 +91,27 @@ class PacketRing:
         for reader in readers:
             reader.wake()
 
-    def is_awaited(self) -> bool:
-        """Tell whether a reader wants the next packet at once."""
-        return any(reader.is_waiting() for reader in self._readers)
+    def patience_s(self) -> float:
+        """Return how long the next packet may wait for others to come along, for the most hurried reader."""
+        return min((reader.patience_s() for reader in self._readers), default=IDLE_PATIENCE_S)
 
     def reader(
         self,
         *,
         wakes_on: Callable[[MediaPacket], bool] | None = None,
-        is_waiting: Callable[[], bool] = lambda: True,
+        patience_s: Callable[[], float] = lambda: 0.0,
     ) -> "RingReader":
         """Return a reader that starts at the key frame of the newest GOP.
 
         Args:
             wakes_on: Called for each packet in the appending thread, must be quick: whether to end a `read` that
                 waits. None wakes for each. What it did not wake for is read all the same.
-            is_waiting: Called in the appending thread, too: False while packets may come some tenths of a second
-                late, several at once, which costs less.
+            patience_s: Called in the appending thread, too: how late packets may come, several at once, which costs
+                less than one by one.
         """
         with self._lock:
             start = self._gops[-1] if self._gops else self._end
-            reader = RingReader(self, start, wakes_on, is_waiting)
+            reader = RingReader(self, start, wakes_on, patience_s)
             self._readers = (*self._readers, reader)
         return reader
 
@@ -192,9 +200,9 @@ class RingReader:
         ring: PacketRing,
         position: int,
         wakes_on: Callable[[MediaPacket], bool] | None,
-        is_waiting: Callable[[], bool],
+        patience_s: Callable[[], float],
     ) -> None:
-        self.is_waiting = is_waiting
+        self.patience_s = patience_s
         self._ring = ring
         self._position = position
         self._wakes_on = wakes_on
@@ -233,9 +241,9 @@ class RingReader:
         """End a `read` or `wait` of the reader's thread."""
         self._is_woken.set()
 
-    def wake_for(self, packet: MediaPacket) -> None:
-        """Wake if this packet is wanted; called by the ring."""
-        if self._wakes_on is None or self._wakes_on(packet):
+    def wake_for(self, packets: Sequence[MediaPacket]) -> None:
+        """Wake if one of these packets is wanted; called by the ring."""
+        if self._wakes_on is None or any(map(self._wakes_on, packets)):
             self._is_woken.set()
 
     def close(self) -> None:

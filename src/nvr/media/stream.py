@@ -401,19 +401,22 @@ class CameraStream:
 
     def _read(self, demuxer: Demuxer) -> None:
         waits_for_readers = is_file(self.uri) and self._settings.file_pace == "fast"
-        for packet in demuxer.packets(self._ring.is_awaited):
+        for batch in demuxer.batches(self._ring.patience_s):
             if waits_for_readers and not self._wait_for_readers():
                 return
-            self._ring.append(packet)
-            if packet.kind != "video":
-                continue
-            self._newest = packet
-            self._active_s = packet.received_s
-            self._rate.count(packet.received_s)
+            self._ring.extend(batch)
+            for packet in batch:
+                if packet.kind == "video":
+                    self._note(packet)
             self._clock_error_s = demuxer.clock_error_s
-            if self._last_error is not None and packet.is_keyframe:
-                self._last_error = None
-                self._backoff.reset()
+
+    def _note(self, packet: MediaPacket) -> None:
+        self._newest = packet
+        self._active_s = packet.received_s
+        self._rate.count(packet.received_s)
+        if self._last_error is not None and packet.is_keyframe:
+            self._last_error = None
+            self._backoff.reset()
 
     def _wait_for_readers(self) -> bool:
         while not self._ring.wait_for_room(ROOM_POLL_S, MAX_BACKLOG):
