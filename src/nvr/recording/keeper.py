@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from nvr.core.clock import Clock
@@ -213,8 +214,10 @@ class Keeper:
 
 
 def _apply(index: SegmentIndex, changes: list[_Change]) -> None:
-    for change in changes:
-        if change.old is None:
-            index.add(change.new)
-        else:
-            index.replace(change.old, change.new)
+    for is_rename, group in groupby(changes, lambda change: change.old is not None):
+        if not is_rename:
+            index.add_all(change.new for change in group)
+            continue
+        for change in group:
+            if change.old is not None:
+                index.replace(change.old, change.new)
