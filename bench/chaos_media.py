@@ -193,7 +193,7 @@ class ChaosRun:
         return outcome, rows
 
     def _verify(self) -> bool:
-        command = [sys.executable, "-m", "nvr", "recordings", "verify", "--recordings", str(self._root)]
+        command = [sys.executable, "-m", "nvr", "recordings", "verify", "--root", str(self._root)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=VERIFY_TIMEOUT_S, check=False)
         for line in (done.stdout + done.stderr).strip().splitlines()[-5:]:
             _say(f"verify: {line}")
