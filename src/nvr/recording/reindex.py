@@ -7,13 +7,13 @@ it does itself as well, and what it deletes meanwhile is at worst a row without 
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 from nvr.core.errors import StorageError
 from nvr.recording.index import SegmentIndex
 from nvr.recording.layout import CameraKey, HourFolder, SegmentOrigin
-from nvr.recording.segment import Segment
+from nvr.recording.segment import Segment, SegmentKind
 from nvr.recording.tree import HourContent, OnOdd, cameras_of, hours_of, read_hour
 
 logger = logging.getLogger(__name__)
@@ -64,18 +64,18 @@ def sync_hour(index: SegmentIndex, folder: HourFolder, report: ReindexReport | N
         StorageError: The folder cannot be read or the index not be written.
     """
     report = ReindexReport() if report is None else report
-    known = {segment.path: segment for segment in rows_of_hour(index, folder)}
+    known = {_name(segment): segment for segment in rows_of_hour(index, folder)}
     content = read_hour(index.root, folder)
-    changed = [segment for segment in content.segments if known.get(segment.path) != segment]
-    found = {segment.path for segment in content.segments}
+    changed = [segment for segment in content.segments if known.get(_name(segment)) != segment]
+    found = {_name(segment) for segment in content.segments}
     gone = [
-        segment for path, segment in known.items() if path not in found and not _is_there(index.root / segment.path)
+        segment for name, segment in known.items() if name not in found and not _is_there(index.root / segment.path)
     ]
     if changed:
         index.add_all(changed)
     if gone:
         index.remove_all(gone)
-    resized = sum(segment.path in known for segment in changed)
+    resized = sum(_name(segment) in known for segment in changed)
     report.segments += len(content.segments)
     report.added += len(changed) - resized
     report.resized += resized
@@ -151,6 +151,11 @@ def rows_of_hour(index: SegmentIndex, folder: HourFolder) -> list[Segment]:
     """Return the segments that the index holds of what one camera began to record in one hour."""
     rows = index.find(folder.camera.tenant, folder.camera.source_id, folder.hour, folder.hour + _HOUR)
     return [segment for segment in rows if segment.start >= folder.hour]
+
+
+def _name(segment: Segment) -> tuple[datetime, int, SegmentKind]:
+    """Return what tells segments of one folder apart; its path says the same and takes longer to make."""
+    return segment.start, segment.duration_ms, segment.kind
 
 
 def _is_there(path: Path) -> bool:
