@@ -31,6 +31,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
 PROGRAMS: dict[str, tuple[str, bool]] = {
     "count_people.py": (r"\d\d:\d\d:\d\d camera [01]: \d+ people", False),
     "watch_cameras.py": (r"(?s)camera [01]: motion .* is running, [1-9]", True),
+    "change_cameras.py": (r"(?s)camera 1: .* -> paused.*camera 1: .* -> running", True),
     "one_picture.py": (r"2 cameras live, \d+ events\n966 x 274\n", True),
     "freshest.py": (r"\(290\.0, 100\.0, 350\.0, 260\.0\)", True),
     "listen.py": (r"camera 0: \d+ detections", False),
@@ -237,7 +238,7 @@ def test_a_command_of_the_guide_is_understood(words: list[str]) -> None:
 def test_settings_of_the_guide_are_understood(text: str, tmp_path: Path) -> None:
     path = tmp_path / "nvr.yaml"
     path.write_text(text, encoding="utf-8")
-    assert load_config(path).processor.stream_uris
+    assert load_config(path).processor.numbered_cameras
 
 
 def test_the_events_of_the_readme_are_valid() -> None:

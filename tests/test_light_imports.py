@@ -39,5 +39,5 @@ def test_a_wall_loads_no_model() -> None:
 
 def test_help_lists_every_command() -> None:
     result = subprocess.run([sys.executable, "-m", "nvr", "--help"], capture_output=True, text=True, check=True)
-    for command in ("demo", "processor", "wall", "simulate", "models", "schema"):
+    for command in ("demo", "processor", "wall", "simulate", "models", "recordings", "schema"):
         assert command in result.stdout

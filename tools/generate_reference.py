@@ -146,6 +146,8 @@ def _yaml(value: object) -> str:
             return "null"
         case bool():
             return "true" if value else "false"
+        case dict():
+            return f"{{{', '.join(f'{key}: {_yaml(each)}' for key, each in value.items())}}}"
         case list() | tuple():
             return f"[{', '.join(_yaml(each) for each in value)}]"
         case _:
@@ -165,6 +167,8 @@ def _kind(schema: JsonValue) -> str:
             return " or ".join(f"`{_yaml(each)}`" for each in allowed)
         case {"type": "array", "items": {"$ref": str()}}:
             return "list of sections, see below"
+        case {"type": "object", "additionalProperties": {"$ref": str()}}:
+            return "section by number, see below"
         case {"type": "array", "items": items}:
             return f"list of {_kind(items)}"
         case {"type": str(name), **rest}:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nvr.core.errors import ConfigurationError
-from nvr.core.names import RESERVED_WORDS
+from nvr.core.names import DEFAULT_TENANT_FOLDER, RESERVED_WORDS
 from nvr.events.protocol import (
     ParsedTopic,
     TopicKind,
@@ -15,7 +15,7 @@ from nvr.events.protocol import (
 from nvr.events.schema import MAX_INT64
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", fullmatch=True)
-tenants = st.none() | names.filter(lambda name: name not in RESERVED_WORDS)
+tenants = st.none() | names.filter(lambda name: name not in RESERVED_WORDS | {DEFAULT_TENANT_FOLDER})
 source_ids = st.integers(0, MAX_INT64)
 
 HOSTILE_NAMES = [
@@ -193,6 +193,11 @@ def test_a_topic_that_is_none_of_ours_gives_none(topic: str) -> None:
 def test_no_tenant_may_have_a_reserved_name(word: str) -> None:
     with pytest.raises(ConfigurationError, match=f"tenant '{word}' is a reserved word"):
         Topics(word)
+
+
+def test_no_tenant_may_share_the_folder_of_the_unnamed_one() -> None:
+    with pytest.raises(ConfigurationError, match="leave the tenant out"):
+        Topics("default")
 
 
 def test_the_first_level_of_every_kind_is_reserved() -> None:

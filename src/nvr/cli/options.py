@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _STREAMS = "Cameras"
 _BROKER = "Broker"
+_RECORDING = "Recording"
 
 Uris = Annotated[list[str] | None, typer.Argument(help="One URI per camera: rtsp://…, http://… or a file.")]
 NumberOfStreams = Annotated[
@@ -62,6 +63,28 @@ TopicPrefix = Annotated[
     ),
 ]
 Tenant = Annotated[str | None, typer.Option(help="Tenant whose topics are used.", rich_help_panel=_BROKER)]
+Decode = Annotated[
+    str | None,
+    typer.Option(
+        help="adaptive (key frames only while nothing moves), all, nonref, or keyframes.", rich_help_panel=_STREAMS
+    ),
+]
+Hwaccel = Annotated[
+    str | None,
+    typer.Option(help="Hardware that decodes: none, auto, or a device such as cuda.", rich_help_panel=_STREAMS),
+]
+Recordings = Annotated[
+    Path | None,
+    typer.Option(help="Folder to record into, which must be there.", rich_help_panel=_RECORDING),
+]
+Record = Annotated[
+    str | None,
+    typer.Option(
+        help="off, or some of continuous, events and on_demand joined by +; with --recordings: "
+        "continuous+events, if absent here and in the file.",
+        rich_help_panel=_RECORDING,
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
 Settings = TypeVar("Settings", bound="BaseModel")

@@ -12,12 +12,16 @@ from nvr.cli.logs import setup_logging
 from nvr.core.errors import CancelledError, StreamError
 
 if TYPE_CHECKING:
+    from nvr.config import RecordingConfig
     from nvr.processor.camera import CameraReport
     from nvr.processor.stream_processor import ProcessorReport
 
 logger = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 10.0
+
+DEFAULT_MODE = "continuous+events"
+"""Of who names a folder to record into and nothing else."""
 
 
 def processor(
@@ -36,16 +40,8 @@ def processor(
     classes: Annotated[
         str | None, typer.Option(help="Class names to publish, separated by commas; all if absent.")
     ] = None,
-    decode: Annotated[
-        str | None,
-        typer.Option(
-            help="adaptive (key frames only while nothing moves), all, nonref, or keyframes.", rich_help_panel="Cameras"
-        ),
-    ] = None,
-    hwaccel: Annotated[
-        str | None,
-        typer.Option(help="Hardware that decodes: none, auto, or a device such as cuda.", rich_help_panel="Cameras"),
-    ] = None,
+    decode: options.Decode = None,
+    hwaccel: options.Hwaccel = None,
     max_fps: Annotated[
         float | None, typer.Option(help="Most frames analysed per second and camera; 0 for no limit.")
     ] = None,
@@ -66,6 +62,8 @@ def processor(
     ] = None,
     topic_prefix: options.TopicPrefix = None,
     tenant: options.Tenant = None,
+    recordings: options.Recordings = None,
+    record: options.Record = None,
     jsonl: Annotated[Path | None, typer.Option(help="Also append each event as a line of JSON to this file.")] = None,
     watchdog: Annotated[
         bool | None, typer.Option("--watchdog/--no-watchdog", help="Reconnect cameras that show nothing.")
@@ -77,11 +75,12 @@ def processor(
 
     Cameras are given as URIs, by --stream-server with --n, or in the `processor` section of a --config file.
     """
-    from nvr.config import StreamProcessorConfig, load_config
-    from nvr.processor.stream_processor import StreamProcessor
+    from nvr.app.recording_processor import make_processor
+    from nvr.config import FileConfig, load_config
 
     setup_logging(verbose)
-    settings = StreamProcessorConfig() if config is None else load_config(config).processor
+    file = FileConfig() if config is None else load_config(config)
+    settings = file.processor
     settings = options.with_flags(
         settings,
         stream_uris=options.stream_uris(uris, n, stream_server),
@@ -111,7 +110,7 @@ def processor(
     )
     if max_fps == 0:
         settings = settings.model_copy(update={"max_fps": None})
-    running = StreamProcessor(settings)
+    running, _ = make_processor(settings, _recording(file.recording, recordings, record))
     options.on_stop_signals(running.terminate)
     with contextlib.suppress(CancelledError):
         running.start()
@@ -120,6 +119,12 @@ def processor(
     report = running.report()
     logger.info("%s", describe(report))
     raise_if_nothing_was_seen(report)
+
+
+def _recording(settings: "RecordingConfig", root: Path | None, mode: str | None) -> "RecordingConfig":
+    if root is not None and mode is None and "mode" not in settings.model_fields_set:
+        mode = DEFAULT_MODE
+    return options.with_flags(settings, root=root, mode=mode)
 
 
 def raise_if_nothing_was_seen(report: "ProcessorReport") -> None:

@@ -3,6 +3,7 @@
 from nvr.config.broker import BrokerConfig
 from nvr.config.file import FileConfig, load_config
 from nvr.config.processor import StreamProcessorConfig
+from nvr.config.recording import RecordingConfig
 from nvr.config.wall import VideoWallConfig
 
-__all__ = ["BrokerConfig", "FileConfig", "StreamProcessorConfig", "VideoWallConfig", "load_config"]
+__all__ = ["BrokerConfig", "FileConfig", "RecordingConfig", "StreamProcessorConfig", "VideoWallConfig", "load_config"]

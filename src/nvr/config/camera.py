@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nvr.config.recording import RecordingModeText
 from nvr.config.streams import RtspTransport, StreamUri
 
 DecodeWord = Literal["adaptive", "all", "nonref", "keyframes"]
@@ -32,4 +33,4 @@ class CameraConfig(BaseModel):
     rtsp_transport: RtspTransport | None = Field(
         default=None, description="As `rtsp_transport` of the processor, for this camera."
     )
-    record: str | None = Field(default=None, description="As `mode` of the recording, for this camera.")
+    record: RecordingModeText | None = Field(default=None, description="As `mode` of the recording, for this camera.")

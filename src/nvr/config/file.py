@@ -6,6 +6,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nvr.config.processor import StreamProcessorConfig
+from nvr.config.recording import RecordingConfig
 from nvr.config.wall import VideoWallConfig
 from nvr.core.errors import ConfigurationError
 from nvr.core.validation import first_problem
@@ -19,6 +20,9 @@ class FileConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     processor: StreamProcessorConfig = Field(default=StreamProcessorConfig(), description="For `nvr processor`.")
+    recording: RecordingConfig = Field(
+        default=RecordingConfig(), description="For `nvr processor` and `nvr recordings`."
+    )
     wall: VideoWallConfig = Field(default=VideoWallConfig(), description="For `nvr wall`.")
 
 

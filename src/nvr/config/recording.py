@@ -3,10 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _off(value: object) -> object:
+    return "off" if value is False else value  # what YAML makes of a bare `off`
+
 
 RecordingModeText = Annotated[
-    str, Field(pattern=r"^(off|(continuous|events|on_demand)(\+(continuous|events|on_demand)){0,2})$")
+    str,
+    BeforeValidator(_off),
+    Field(pattern=r"^(off|(continuous|events|on_demand)(\+(continuous|events|on_demand)){0,2})$"),
 ]
 Days = Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)]
 Gigabytes = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]

@@ -6,6 +6,9 @@ from nvr.core.errors import ConfigurationError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
+DEFAULT_TENANT_FOLDER = "default"
+"""What the default tenant's recordings are kept under; no other tenant may share it."""
+
 RESERVED_WORDS = frozenset({"detections", "tracks", "recordings", "alerts", "status", "metrics", "control"})
 """No tenant may have one of these names: `nvr/status/…` would be read both ways."""
 
@@ -35,6 +38,8 @@ def check_tenant(tenant: str) -> str:
     Raises:
         ConfigurationError: It is no valid name or one of the reserved words.
     """
+    if tenant == DEFAULT_TENANT_FOLDER:
+        raise ConfigurationError(f"tenant {tenant!r} is what the unnamed tenant is called: leave the tenant out")
     if tenant in RESERVED_WORDS:
         raise ConfigurationError(
             f"tenant {tenant!r} is a reserved word; reserved are {', '.join(sorted(RESERVED_WORDS))}"

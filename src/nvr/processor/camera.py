@@ -153,9 +153,9 @@ class Camera:
         """Tell whether what is looked at has ended for good."""
         return self._detect.is_finished()
 
-    def sample(self) -> HealthSample:
-        """Return what is known of its health now."""
-        return sample_of(self._detect, self._main, self._picture)
+    def sample(self, troubles: tuple[str, ...] = ()) -> HealthSample:
+        """Return what is known of its health now, and what others have to say."""
+        return sample_of(self._detect, self._main, self._picture, troubles)
 
     def _look_at(self, grid: Grid, at_s: float) -> None:
         self._picture = self._picture_health.look(grid, at_s)

@@ -16,6 +16,7 @@ from nvr.media.decode_worker import FrameSink
 from nvr.media.health import HealthSample
 from nvr.media.stream import CameraStream
 from nvr.processor.camera import Camera
+from nvr.processor.recorder_port import CameraRecorder
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class CameraSet:
         sink: FrameSink,
         forget: Callable[[int], None],
         clock: Clock,
+        recorder: CameraRecorder | None = None,
+        pre_roll_s: float = 0.0,
     ) -> None:
         """Prepare an empty set.
 
@@ -44,7 +47,11 @@ class CameraSet:
             sink: Takes the frames of all cameras.
             forget: Called with the source id of a camera that is gone.
             clock: For time stamps and intervals.
+            recorder: Told of each camera that comes and goes.
+            pre_roll_s: Seconds of each camera that the recorder wants remembered.
         """
+        self._recorder = recorder
+        self._pre_roll_s = pre_roll_s
         self._config = config
         self._sink = sink
         self._forget = forget
@@ -72,7 +79,7 @@ class CameraSet:
         with self._lock:
             self._is_running = True
             for camera in self:
-                camera.start()
+                self._start(camera)
 
     def request_stop(self) -> None:
         """Ask all threads to end, without waiting; from now on no camera can be added."""
@@ -98,7 +105,11 @@ class CameraSet:
 
     def samples(self) -> list[tuple[int, HealthSample]]:
         """Return what is known of each camera's health now, with its source id."""
-        return [(camera.source_id, camera.sample()) for camera in self]
+        recorder = self._recorder
+        return [
+            (camera.source_id, camera.sample(() if recorder is None else recorder.troubles(camera.source_id)))
+            for camera in self
+        ]
 
     def get(self, source_id: int) -> Camera:
         """Return a camera.
@@ -126,7 +137,7 @@ class CameraSet:
                 raise ConfigurationError(f"source_id {source_id} is taken by {self._cameras[source_id].detect.name}")
             added = self._make(source_id, camera)
             self._cameras = self._cameras | {source_id: added}
-            added.start()
+            self._start(added)
         logger.info("camera %d: added, %s", source_id, added.detect.name)
         return source_id
 
@@ -142,6 +153,8 @@ class CameraSet:
             removed = self.get(source_id)
             self._cameras = {key: camera for key, camera in self._cameras.items() if key != source_id}
         removed.stop(lambda: STOP_S)
+        if self._recorder is not None:
+            self._recorder.remove_camera(source_id, STOP_S)
         self._forget(source_id)
         logger.info("camera %d: removed", source_id)
 
@@ -188,7 +201,12 @@ class CameraSet:
         return config
 
     def _make(self, source_id: int, camera: CameraConfig) -> Camera:
-        return Camera(source_id, camera, self._config, sink=self._sink, clock=self._clock)
+        return Camera(source_id, camera, self._config, sink=self._sink, clock=self._clock, pre_roll_s=self._pre_roll_s)
+
+    def _start(self, camera: Camera) -> None:
+        if self._recorder is not None:
+            self._recorder.add_camera(camera.source_id, camera.ring, camera.config.record)
+        camera.start()
 
     def _free_id(self) -> int:
         return next(key for key in count(self._config.first_source_id) if key not in self._cameras)

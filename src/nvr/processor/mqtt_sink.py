@@ -13,7 +13,7 @@ from nvr.core.rate import RateMeter
 from nvr.core.throttle import ThrottledLog
 from nvr.core.validation import first_problem
 from nvr.events.protocol import DEFAULT_DETECTIONS_PREFIX, topic_for_source
-from nvr.events.schema import DetectionEvent, to_aware_utc
+from nvr.events.schema import DetectionEvent, SourceEvent, to_aware_utc
 from nvr.processor.predictions import Prediction, detections_of, frame_size_of, inference_time_ms_of
 
 logger = logging.getLogger(__name__)
@@ -107,8 +107,8 @@ class MQTTDetectionSink:
         """Messages that the client did not take."""
         return self._failures.total
 
-    def publish(self, event: DetectionEvent) -> None:
-        """Hand one event to the client; a refusal is reported, not raised."""
+    def publish(self, event: SourceEvent) -> None:
+        """Hand one event of a camera to the client; a refusal is reported, not raised."""
         topic = topic_for_source(event.source_id, self._prefix)
         try:
             receipt = self._client.publish(topic, event.to_json(), self._qos)

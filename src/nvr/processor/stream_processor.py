@@ -11,8 +11,8 @@ from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import CancelledError, ConfigurationError, NvrError
 from nvr.detection.detections import Detector
 from nvr.detection.motion import MotionDetector
-from nvr.events.protocol import detections_prefix
-from nvr.events.schema import DetectionEvent
+from nvr.events.protocol import TopicKind, Topics, detections_prefix
+from nvr.events.schema import DetectionEvent, SourceEvent
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
 from nvr.processor.camera import CameraReport
@@ -21,6 +21,7 @@ from nvr.processor.health_watch import HealthHandler, HealthWatch
 from nvr.processor.model import load_configured_detector
 from nvr.processor.mqtt_sink import MQTTDetectionSink
 from nvr.processor.multiplexer import EventHandler, Multiplexer
+from nvr.processor.recorder_port import CameraRecorder
 from nvr.processor.sinks import MAX_FRAMES_IN_CALLBACK_QUEUE, EventSink, JsonLinesSink, SinkWorker
 from nvr.processor.watchdog import Watchdog
 
@@ -65,6 +66,8 @@ class StreamProcessor:
         on_event: EventHandler | None = None,
         on_health: HealthHandler | None = None,
         detector: Detector | None = None,
+        recorder: CameraRecorder | None = None,
+        pre_roll_s: float = 0.0,
         clock: Clock | None = None,
     ) -> None:
         """Prepare; nothing is loaded or opened before `start`.
@@ -74,6 +77,8 @@ class StreamProcessor:
             on_event: Takes each event and its frame, in a thread of its own; if it is slow, the oldest are dropped.
             on_health: Takes each change of a camera's health, in a thread of its own.
             detector: Used instead of the model that `config` names; the processor does not close it.
+            recorder: Records the cameras; started and stopped with the processor.
+            pre_roll_s: Seconds of each camera that the recorder wants remembered.
             clock: For time stamps and intervals.
 
         Raises:
@@ -87,7 +92,16 @@ class StreamProcessor:
         self._detector: Detector | None = None
         self._clock = clock or SystemClock()
         self._frames = FreshestFrames()
-        self._cameras = CameraSet(config, sink=self._frames, forget=self._frames.forget, clock=self._clock)
+        self._recorder = recorder
+        self._cameras = CameraSet(
+            config,
+            sink=self._frames,
+            forget=self._frames.forget,
+            clock=self._clock,
+            recorder=recorder,
+            pre_roll_s=pre_roll_s,
+        )
+        self._announcements: SinkWorker[SourceEvent] | None = None
         self._event_sinks: list[SinkWorker[DetectionEvent]] = []
         self._callback_sink: SinkWorker[tuple[DetectionEvent, Frame]] | None = None
         self._connection: MqttConnection | None = None
@@ -237,10 +251,19 @@ class StreamProcessor:
             self._connection = MqttConnection(config.broker, clock=self._clock)
             prefix = detections_prefix(config.tenant, config.mqtt_topic_prefix)
             self._sinks.append(MQTTDetectionSink(self._connection, prefix, qos=config.mqtt_qos, clock=self._clock))
+            if self._recorder is not None:
+                self._announcements = self._make_announcements(self._connection)
         return [
             SinkWorker(sink.name, sink.publish, queue_size=config.sink_queue_size, clock=self._clock, close=sink.close)
             for sink in self._sinks
         ]
+
+    def _make_announcements(self, connection: MqttConnection) -> SinkWorker[SourceEvent]:
+        kind = TopicKind.RECORDINGS
+        sink = MQTTDetectionSink(connection, Topics(self._config.tenant).prefix(kind), qos=kind.qos, clock=self._clock)
+        return SinkWorker(
+            "recordings", sink.publish, queue_size=self._config.sink_queue_size, clock=self._clock, close=sink.close
+        )
 
     def _make_callback_sink(self, on_event: EventHandler) -> SinkWorker[tuple[DetectionEvent, Frame]]:
         return SinkWorker(
@@ -259,6 +282,10 @@ class StreamProcessor:
             self._callback_sink.start()
         if self._multiplexer is not None:
             self._multiplexer.start()
+        if self._announcements is not None:
+            self._announcements.start()
+        if self._recorder is not None:
+            self._recorder.start()
         self._cameras.start()
         self._health.start()
         if self._watchdog is not None:
@@ -266,6 +293,8 @@ class StreamProcessor:
 
     def _stop_threads(self, left_s: Callable[[], float]) -> None:
         self._cameras.request_stop()
+        if self._recorder is not None:  # first, as nothing else is lost for good
+            self._recorder.stop(left_s())
         self._health.stop(left_s())
         if self._watchdog is not None:
             self._watchdog.stop(left_s())
@@ -277,13 +306,22 @@ class StreamProcessor:
             worker.stop(left_s())
         if self._callback_sink is not None:
             self._callback_sink.stop(left_s())
+        if self._announcements is not None:
+            self._announcements.stop(left_s())
         if self._connection is not None:
             self._connection.stop(left_s())
         self._cameras.stop(left_s)
         if self._detector is not None and self._given_detector is None and has_ended:
             self._detector.close()
 
+    def announce(self, event: SourceEvent) -> None:
+        """Publish what was recorded; any thread, never waits. Without a broker nobody is told."""
+        if self._announcements is not None:
+            self._announcements.put(event)
+
     def _emit(self, event: DetectionEvent, frame: Frame) -> None:
+        if self._recorder is not None:
+            self._recorder.note_detections(event)
         for worker in self._event_sinks:
             worker.put(event)
         if self._callback_sink is not None:

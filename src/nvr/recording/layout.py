@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 
 from nvr.core.errors import InvalidInputError
-from nvr.core.names import is_name
+from nvr.core.names import DEFAULT_TENANT_FOLDER, is_name
 
-DEFAULT_TENANT = "default"
+DEFAULT_TENANT = DEFAULT_TENANT_FOLDER
 """Folder of the tenant without a name."""
 
 INDEX_NAME = "index.sqlite"

@@ -212,6 +212,13 @@ class RecordingService:
         """Return what each recorder does."""
         return {source_id: camera.recorder.state for source_id, camera in self._all_cameras()}
 
+    def troubles(self, source_id: int) -> tuple[str, ...]:
+        """Return in words what keeps a camera from being recorded; empty while nothing does."""
+        camera = self._cameras.get(source_id)
+        if camera is None or camera.recorder.state.activity is not Activity.PAUSED:
+            return ()
+        return (f"its recording pauses, {camera.recorder.state.reason}",)
+
     def counters(self) -> RecordingReport:
         """Return what was recorded so far."""
         cleaner = self._keeper.cleaner
