@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 STOP_S = 1.2
 """All that `terminate` waits for, together."""
 
+LAST_PACKETS_S = 0.25
+"""How long a recorder waits for what cameras have sent already."""
+
 FINISH_S = 30.0
 """How long the last frames and events of finished files may take."""
 
@@ -293,7 +296,11 @@ class StreamProcessor:
 
     def _stop_threads(self, left_s: Callable[[], float]) -> None:
         self._cameras.request_stop()
-        if self._recorder is not None:  # first, as nothing else is lost for good
+        if self._recorder is not None:
+            # the last packets that cameras which answer hand on are recorded, too; then before all else, as nothing
+            # else is lost for good
+            last_packets_s = self._clock.monotonic() + LAST_PACKETS_S
+            self._cameras.stop(lambda: min(left_s(), max(0.0, last_packets_s - self._clock.monotonic())))
             self._recorder.stop(left_s())
         self._health.stop(left_s())
         if self._watchdog is not None:
