@@ -23,7 +23,7 @@ class Plan:
     """How long the server or the recorder is away."""
 
 
-QUICK = Plan(run_s=40.0, first_s=8.0, last_s=8.0, apart_s=(3.0, 6.0), away_s=(1.0, 2.0))
+QUICK = Plan(run_s=32.0, first_s=6.0, last_s=8.0, apart_s=(2.5, 4.0), away_s=(1.0, 2.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ MAX_SHARE_OF_PEER = 1 / 6
 MAX_BUSY_RATIO = 1.05
 MAX_RECORDING_CPU = 0.004
 MAX_CAMERA_MB = 25.0
-ASLEEP_TIMEOUT_S = 60.0
 POLL_S = 1.0
 PROCESSOR = "_media_processor.py"
 
@@ -36,11 +35,13 @@ class Effort:
     n_cameras: int
     memory_steps: tuple[int, ...]
     memory_settle_s: float
+    """What a ring needs to be full."""
     rate_controls: tuple[RateControl, ...]
+    asleep_timeout_s: float
 
 
-FULL = Effort(5, 20.0, 4, (1, 4, 8), 40.0, ("cbr", "vbr"))
-QUICK = Effort(2, 4.0, 2, (1, 3), 8.0, ("vbr",))
+FULL = Effort(5, 20.0, 4, (1, 4, 8), 40.0, ("cbr", "vbr"), 90.0)
+QUICK = Effort(2, 3.0, 2, (1, 2), 3.0, ("vbr",), 12.0)
 
 
 def measure_quiet(effort: Effort, peer: PeerVenv | None, logs: Path | None) -> list[Row]:
@@ -58,7 +59,7 @@ def measure_quiet(effort: Effort, peer: PeerVenv | None, logs: Path | None) -> l
             }
             if peer is not None:
                 programs["peer"] = site.start_ready("peer", peer.command(RATE, site.uris(n)))
-            n_asleep = _wait_until_asleep(site, "recording", programs["recording"], n)
+            n_asleep = _wait_until_asleep(site, programs["recording"], n, effort.asleep_timeout_s)
             used = site.cpu_per_s(programs, rounds=effort.rounds, seconds=effort.round_s)
         rows += quiet_rows(control, used["recording"], used["plain"], used.get("peer"), n)
         rows.append(Row(f"media.quiet.{control}.asleep", n_asleep, "", str(n), None, n_asleep == n))
@@ -133,13 +134,13 @@ def memory_rows(samples: Sequence[tuple[int, float]]) -> list[Row]:
     ]
 
 
-def _wait_until_asleep(site: Site, name: str, process: psutil.Process, n: int) -> int:
+def _wait_until_asleep(site: Site, process: psutil.Process, n: int, timeout_s: float) -> int:
     """Return how many of n cameras sleep, as soon as it is all, else after some time."""
     n_asleep = 0
-    for _ in range(round(ASLEEP_TIMEOUT_S / POLL_S)):
+    for _ in range(round(timeout_s / POLL_S)):
         process.send_signal(signal.SIGUSR1)
         site.settle(POLL_S)
-        for line in reversed((site.folder / f"{name}.log").read_text(encoding="utf-8").splitlines()):
+        for line in reversed((site.folder / "recording.log").read_text(encoding="utf-8").splitlines()):
             if line.startswith('{"n_asleep"'):
                 n_asleep = int(json.loads(line)["n_asleep"])
                 break

@@ -21,8 +21,8 @@ FRAME_S = 1 / FPS
 RATE = 5.0
 MAX_DRIFT = 1.25
 """The 95th percentile of the last third over that of the first: more is not flat."""
-SETTLE_S = 20.0
 TAIL_S = 3.0
+"""What was captured last shall be analysed and recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,13 @@ class Plan:
     """How many cameras, and for how long."""
 
     cameras: Cameras
+    settle_s: float
+    """For cameras to fall asleep."""
     seconds: float
 
 
-FULL = Plan(Cameras(16, ("busy", "sparse", "sparse", "sparse"), scene_s=40.0), 120.0)
-QUICK = Plan(Cameras(4, ("busy", "sparse", "sparse", "sparse"), scene_s=30.0, size="640x360"), 20.0)
+FULL = Plan(Cameras(16, ("busy", "sparse", "sparse", "sparse"), scene_s=40.0), 20.0, 120.0)
+QUICK = Plan(Cameras(4, ("busy", "sparse", "sparse", "sparse"), scene_s=30.0, size="640x360"), 4.0, 10.0)
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ def measure_many(plan: Plan, model: str, logs: Path | None) -> list[Row]:
         root = Path(folder)
         options = ("--model", model, "--max-fps", f"{RATE:g}", "--recordings", str(root), "--record", "continuous")
         process = site.start_processor("many", plan.cameras.n, *options)
-        site.settle(SETTLE_S)
+        site.settle(plan.settle_s)
         psutil.cpu_percent()
         start_s, used_s = site.now_s(), cpu_s(process)
         site.settle(plan.seconds)

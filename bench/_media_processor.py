@@ -16,10 +16,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench._programs import end_on_sigterm
 
+from nvr.app.recording_processor import make_processor
 from nvr.config.processor import StreamProcessorConfig
 from nvr.config.recording import RecordingConfig
 from nvr.detection.detections import Detections, Image
-from nvr.processor.stream_processor import StreamProcessor
 
 MODEL_SIZE_PX = 416
 """Of YOLOX-Nano: the longer side of what the detector is given."""
@@ -66,7 +66,7 @@ def main() -> None:
     if options.recordings is not None:
         options.recordings.mkdir(exist_ok=True)
         recording = RecordingConfig(root=options.recordings, mode="continuous", pre_roll_s=options.pre_roll)
-    processor = StreamProcessor(config, recording=recording, detector=NoDetector(len(options.uris)))
+    processor, _ = make_processor(config, recording, detector=NoDetector(len(options.uris)))
     asked = threading.Event()
     signal.signal(signal.SIGUSR1, lambda *_: asked.set())
     try:

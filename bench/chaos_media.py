@@ -218,7 +218,7 @@ def _tell_worst(outcome: Outcome, *, as_json: bool) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30.0, help="length of the run [30]")
-    parser.add_argument("--quick", action="store_true", help="40 s with many faults")
+    parser.add_argument("--quick", action="store_true", help="32 s with many faults")
     parser.add_argument("--seed", type=int, default=1, help="other seeds have other faults [1]")
     parser.add_argument(
         "--json", action="store_true", help="one JSON object a row, then one for each of the worst gaps"
