@@ -165,17 +165,19 @@ def _kind(schema: JsonValue) -> str:
             return " or ".join(_kind(choice) for choice in choices)
         case {"enum": [*allowed]}:
             return " or ".join(f"`{_yaml(each)}`" for each in allowed)
-        case {"type": "array", "items": {"$ref": str()}}:
-            return "list of sections, see below"
-        case {"type": "object", "additionalProperties": {"$ref": str()}}:
-            return "section by number, see below"
         case {"type": "array", "items": items}:
-            return f"list of {_kind(items)}"
+            return "list of sections, see below" if _is_section(items) else f"list of {_kind(items)}"
+        case {"type": "object", "additionalProperties": values} if _is_section(values):
+            return "section by number, see below"
         case {"type": str(name), **rest}:
             word = _FORMAT_WORDS.get(str(rest.get("format"))) or _TYPE_WORDS.get(name, name)
             return word + _bounds(rest)
         case _:
             return "see there"
+
+
+def _is_section(schema: JsonValue) -> bool:
+    return isinstance(schema, dict) and "$ref" in schema
 
 
 def _bounds(schema: Mapping[object, object]) -> str:

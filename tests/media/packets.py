@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import av
 
@@ -28,7 +29,7 @@ def make_packet(
     """Return a packet that was captured and arrived `media_s` (by default its turn at `fps`) after the epoch."""
     at_s = sequence / fps if media_s is None else media_s
     ticks = round(at_s * 90_000)
-    coded: av.Packet[av.VideoStream] = av.Packet(bytes(size_bytes))
+    coded: av.Packet[Any] = av.Packet(bytes(size_bytes))
     return MediaPacket(
         kind=kind,
         coded=coded,
