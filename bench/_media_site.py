@@ -17,6 +17,8 @@ from nvr.demo.scene import Activity
 from nvr.media.encode import RateControl
 
 FOLDER = Path(__file__).parent
+DRAWING_TIMEOUT_S = 1200.0
+"""Sixteen scenes of 40 s take minutes to draw and code where they never were."""
 READY = "ready"
 """The line with which a program tells that every camera gave it a picture."""
 
@@ -55,7 +57,7 @@ class Site:
         try:
             truth = ("--truth", str(self.truth_path), "--events", str(self.events_path))
             self._programs.start_nvr("simulate", "--port", str(self._port), *self._cameras.options(), *truth)
-            self._programs.wait(lambda: accepts(self._port), "the cameras")
+            self._programs.wait(lambda: accepts(self._port), "the cameras", DRAWING_TIMEOUT_S)
         except BaseException:
             self._programs.__exit__()
             raise

@@ -88,18 +88,18 @@ class Programs:
                 said = self._log(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
                 raise ChildEndedError(f"{name} ended with status {guard.returncode}: {said[-1] if said else 'silent'}")
 
-    def wait(self, is_there: Callable[[], bool], what: str) -> None:
+    def wait(self, is_there: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S) -> None:
         """Wait for something that the programs will do.
 
         Raises:
             ChildEndedError: One of them has ended.
             TransientError: It did not happen in time.
         """
-        deadline_s = self._clock.monotonic() + START_TIMEOUT_S
+        deadline_s = self._clock.monotonic() + timeout_s
         while not is_there():
             self.check()
             if self._clock.monotonic() > deadline_s:
-                raise TransientError(f"{what} did not appear within {START_TIMEOUT_S:g} s")
+                raise TransientError(f"{what} did not appear within {timeout_s:g} s")
             time.sleep(POLL_S)
 
     def stop(self) -> None:
