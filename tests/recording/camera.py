@@ -85,9 +85,21 @@ class Camera:
 
     def send_or_pause(self, count: int = 25) -> None:
         """Let the camera send, and wait until all of it is written or recording pauses."""
-        before = self.written
+        written, pauses = self.written, self.recorder.counters.pauses
         self.send(count)
-        wait_until(lambda: self.written >= before + count or self.is_paused(), "written or paused")
+        wait_until(
+            lambda: self.written >= written + count or self.recorder.counters.pauses > pauses, "written or paused"
+        )
+
+    def wait_for_try(self) -> None:
+        """Wait until a recorder that pauses has tried again; the clock goes on."""
+        pauses = self.recorder.counters.pauses
+
+        def has_tried() -> bool:
+            self.clock.advance(0.1)
+            return not self.is_paused() or self.recorder.counters.pauses > pauses
+
+        wait_until(has_tried, "the recorder has tried again")
 
     @property
     def written(self) -> int:

@@ -218,11 +218,11 @@ class Recorder:
         """Save what was written of the open segment, and pause."""
         self._segmenter.give_up()
         reason = pause_reason(error)
-        self._pauses += 1
         self._pause.begin(self._clock.monotonic())
         self._set_state(Activity.PAUSED, reason, describe(error))
         if reason == "disk full":
             self._on_space_short()
+        self._pauses += 1
 
     def _tell(self) -> None:
         if self._pause.is_on:
