@@ -12,7 +12,7 @@ from nvr.media.decode_worker import MAX_LAG_S, DecodeWorker
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
 from nvr.media.motion_gate import Grid
-from nvr.media.packet_ring import PacketRing
+from nvr.media.packet_ring import IDLE_PATIENCE_S, PacketRing
 from tests.media.clips import FPS, make_clip, read_packets
 from tests.media.packets import make_packet
 from tests.waiting import wait_until
@@ -159,4 +159,15 @@ def test_it_ends_when_asked_while_nobody_takes_its_frames(event_clip: Path) -> N
     for packet in read_packets(event_clip)[:50]:
         ring.append(packet)
     wait_until(lambda: worker.counters.sampled == 1, "the first frame waits to be taken")
+    assert worker.stop(30)
+
+
+@pytest.mark.parametrize("max_fps", [0.25, 1.0, 5.0, 25.0])
+def test_packets_wait_for_each_other_for_a_moment_only_however_slow_the_sampling(max_fps: float) -> None:
+    ring = PacketRing()
+    worker = DecodeWorker(
+        0, "test", ring, DecodeSettings("all", max_fps=max_fps), clock=ManualClock(), on_failure=lambda _: None
+    )
+    assert ring.patience_s() == min(1 / max_fps, IDLE_PATIENCE_S)
+    assert ring.patience_s() < MAX_LAG_S, "else each of them would be too late to be decoded"
     assert worker.stop(30)

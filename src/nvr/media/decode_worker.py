@@ -169,7 +169,9 @@ class DecodeWorker:
         if self._is_patient():
             return IDLE_PATIENCE_S
         # only what is handed on has to come at once; the frames before it are decoded together with it
-        return 0.0 if self._on_frame is not None or not self._settings.max_fps else 1 / self._settings.max_fps
+        if self._on_frame is not None or not self._settings.max_fps:
+            return 0.0
+        return min(1 / self._settings.max_fps, IDLE_PATIENCE_S)  # what waits for longer counts as late
 
     def _take_settings(self) -> None:
         settings, self._next_settings = self._next_settings, None
