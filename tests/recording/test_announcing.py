@@ -14,11 +14,15 @@ def test_messages_and_files_know_the_same_kinds() -> None:
     assert set(get_args(RecordingKind)) == set(SegmentKind)
 
 
-def test_what_is_announced_is_what_lies_on_the_disk() -> None:
-    event = segment_event(
-        FinishedSegment(SEGMENT, StreamParameters("video", "hevc", width_px=640, height_px=360), True, "rtcp", "cut"),
-        "gate-house",
+def finished(video: StreamParameters) -> FinishedSegment:
+    return FinishedSegment(
+        segment=SEGMENT, video=video, has_audio=True, timestamp_source="rtcp", end_reason="cut", replaces=None
     )
+
+
+def test_what_is_announced_is_what_lies_on_the_disk() -> None:
+    video = StreamParameters("video", "hevc", width_px=640, height_px=360)
+    event = segment_event(finished(video), "gate-house")
     assert (event.start, event.end, event.size_bytes, event.codec) == (NOON, at(2), 77, "hevc")
     assert Segment.from_path(SEGMENT.path, 77) == SEGMENT
     assert event.path == SEGMENT.path.as_posix()
@@ -26,9 +30,7 @@ def test_what_is_announced_is_what_lies_on_the_disk() -> None:
 
 
 def test_a_size_that_is_not_known_is_left_out() -> None:
-    event = segment_event(
-        FinishedSegment(SEGMENT, StreamParameters("video", "h264"), False, "arrival", "gap"), "gate-house"
-    )
+    event = segment_event(finished(StreamParameters("video", "h264")), "gate-house")
     assert (event.width, event.height) == (None, None)
 
 
