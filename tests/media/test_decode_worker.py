@@ -13,7 +13,7 @@ from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
 from nvr.media.motion_gate import Grid
 from nvr.media.packet_ring import IDLE_PATIENCE_S, PacketRing
-from tests.media.clips import FPS, make_clip, read_packets
+from tests.media.clips import FPS, make_clip, make_clip_with_b_frames, read_packets
 from tests.media.packets import make_packet
 from tests.waiting import wait_until
 
@@ -35,6 +35,20 @@ class Taker:
         self.frames.close()
         self._thread.join(30)
         return [number(frame) for frame in self.taken]
+
+
+class Sink:
+    """Takes each frame at once."""
+
+    def __init__(self) -> None:
+        self.frames: list[int] = []
+
+    def put(self, frame: Frame) -> None:
+        self.frames.append(number(frame))
+
+    def wait_until_taken(self, source_id: int, timeout_s: float) -> bool:
+        del source_id, timeout_s
+        return True
 
 
 def number(frame: Frame) -> int:
@@ -171,3 +185,28 @@ def test_packets_wait_for_each_other_for_a_moment_only_however_slow_the_sampling
     assert ring.patience_s() == min(1 / max_fps, IDLE_PATIENCE_S)
     assert ring.patience_s() < MAX_LAG_S, "else each of them would be too late to be decoded"
     assert worker.stop(30)
+
+
+def test_the_last_frame_is_handed_on_though_the_decoder_held_it_back(tmp_path: Path) -> None:
+    ring, sink = PacketRing(), Sink()
+    worker = DecodeWorker(
+        0, "test", ring, DecodeSettings("all"), clock=ManualClock(),
+        on_failure=lambda error: pytest.fail(str(error)), sink=sink,
+    )  # fmt: skip
+    play(worker, ring, make_clip_with_b_frames(tmp_path / "b.mp4", 40))
+    assert sink.frames[-1] == 39
+
+
+def test_an_onset_is_followed_by_no_older_frame_of_its_batch(tmp_path: Path) -> None:
+    clip, clock = make_clip(tmp_path / "event.mp4", 40, [(30, 39)]), ManualClock()
+    ring, sink = PacketRing(), Sink()
+    worker = DecodeWorker(
+        0, "test", ring, DecodeSettings("adaptive", max_fps=5), clock=clock,
+        on_failure=lambda error: pytest.fail(str(error)), sink=sink,
+    )  # fmt: skip
+    ring.extend(read_packets(clip, clock=clock)[:31])  # the motion begins with the last one
+    worker.start()
+    ring.close()
+    wait_until(lambda: not worker.is_alive, "the worker has drained the ring")
+    assert sink.frames[-1] == 30
+    assert sink.frames == sorted(sink.frames)

@@ -156,6 +156,7 @@ class DecodeWorker:
                 self._read_some()
             if not self._is_stopping.is_set() and self._last_packet is not None:
                 self._deliver_all(self._decoder.finish(), self._last_packet)
+                self._hand_over_due()
         finally:
             self._reader.close()
 
@@ -243,6 +244,7 @@ class DecodeWorker:
         is_due = self._is_sampled(shown, packet)
         if shown.is_onset or is_replayed or self._settings.is_lossless:
             if is_due:
+                self._due = None  # it would come after a newer one, and replace it
                 self._hand_over(self._frame(shown, number, is_replayed=is_replayed), self._sink)
         elif is_due or self._due is not None:
             self._due = (shown, number)  # of frames that came together the newest is handed on
