@@ -13,6 +13,7 @@ from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
 from nvr.media.motion_gate import Grid
 from nvr.media.packet_ring import IDLE_PATIENCE_S, PacketRing
+from nvr.media.parameters import StreamParameters
 from tests.media.clips import FPS, make_clip, make_clip_with_b_frames, read_packets
 from tests.media.packets import make_packet
 from tests.waiting import wait_until
@@ -131,16 +132,32 @@ def test_a_worker_that_is_behind_goes_on_with_the_newest_key_frame(event_clip: P
     assert worker.counters.skipped == 89
 
 
-def test_an_unknown_codec_ends_the_decoding_with_a_clear_error() -> None:
-    ring, errors = PacketRing(), list[NvrError]()
-    packet = make_packet(0, is_keyframe=True)
-    object.__setattr__(packet, "parameters", type(packet.parameters)("video", "no_such_codec"))
-    worker = DecodeWorker(0, "front door", ring, DecodeSettings("all"), clock=SystemClock(), on_failure=errors.append)
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        (StreamParameters("video", "no_such_codec"), "this build of FFmpeg has no decoder for no_such_codec"),
+        (StreamParameters("video", "hevc", b"\x01garbage" * 4), "hevc cannot be decoded: its parameters are damaged"),
+    ],
+)
+def test_what_cannot_be_decoded_is_told_once_and_counted_until_the_camera_is_set_otherwise(
+    event_clip: Path, parameters: StreamParameters, reason: str
+) -> None:
+    ring, errors, frames = PacketRing(), list[NvrError](), list[Frame]()
+    packets = read_packets(event_clip)[:75]
+    for packet in packets[:50]:
+        object.__setattr__(packet, "parameters", parameters)
+    worker = DecodeWorker(
+        0, "front door", ring, DecodeSettings("all", is_lossless=True), clock=ManualClock(), on_failure=errors.append,
+        on_frame=frames.append,
+    )  # fmt: skip
+    ring.extend(packets)
+    ring.close()
     worker.start()
-    ring.append(packet)
-    wait_until(lambda: not worker.is_alive, "it has given up")
-    assert isinstance(errors[0], UnsupportedError)
-    assert "front door: this build of FFmpeg has no decoder for no_such_codec" in str(errors[0])
+    wait_until(lambda: not worker.is_alive, "the worker has drained the ring")
+    assert [type(error) for error in errors] == [UnsupportedError]
+    assert f"front door: {reason}" in str(errors[0])
+    assert worker.counters.broken == 50
+    assert len(frames) == 25
 
 
 def test_endless_garbage_is_told_once_per_many_packets() -> None:

@@ -13,6 +13,7 @@ from nvr.media.frame import Frame
 from nvr.media.motion_gate import Grid
 from nvr.media.packet import MediaPacket
 from nvr.media.packet_ring import IDLE_PATIENCE_S, PacketRing
+from nvr.media.parameters import StreamParameters
 
 MAX_LAG_S = 0.5
 """Further behind its camera than this, the decoder skips to the next key frame."""
@@ -97,6 +98,7 @@ class DecodeWorker:
         self._catch_up_until_s = float("-inf")
         self._last_packet: MediaPacket | None = None
         self._due: tuple[Shown, int] | None = None
+        self._undecodable: StreamParameters | None = None
         self._thread = threading.Thread(target=self._run, name=f"decoder-{source_id}", daemon=True)
 
     @property
@@ -198,6 +200,9 @@ class DecodeWorker:
     def _feed(self, packet: MediaPacket) -> bool:
         """Decode one packet; True where the reader was set back, so that the rest of the batch is to be read anew."""
         self._last_packet = packet
+        if self._undecodable is not None and packet.parameters == self._undecodable:
+            self._counters.broken += 1
+            return False
         try:
             step = self._decoder.feed(
                 packet, is_late=self._is_late(packet), gop_start_before=self._ring.gop_start_before
@@ -205,8 +210,9 @@ class DecodeWorker:
         except NvrError as error:
             self._decoder.note_gap()
             self._on_failure(error)
-            if isinstance(error, UnsupportedError):  # nor will it be with the next packet
-                self._is_stopping.set()
+            if isinstance(error, UnsupportedError):  # nor will the next packet be, until the camera is set otherwise
+                self._counters.broken += 1
+                self._undecodable = packet.parameters
             return False
         if step.replay_from is not None:
             self._replay_until = self._ring.end

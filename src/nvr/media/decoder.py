@@ -178,7 +178,7 @@ class VideoDecoder:
     def _make_hardware_context(self, parameters: StreamParameters, device: str) -> VideoCodecContext | None:
         try:
             context = self._make_context(parameters, HWAccel(device, allow_software_fallback=False))
-        except (av.FFmpegError, ValueError, NotImplementedError, RuntimeError):
+        except (av.FFmpegError, UnsupportedError, ValueError, NotImplementedError, RuntimeError):
             return None
         # for a device that the codec cannot use at all, PyAV opens the software decoder without a word
         return context if context.is_hwaccel else None
@@ -201,7 +201,12 @@ class VideoDecoder:
             context.options = {"skip_loop_filter": "all"}
         if self._skip == "nonref":
             context.skip_frame = "NONREF"
-        context.open()
+        try:
+            context.open()
+        except av.FFmpegError as error:
+            raise UnsupportedError(
+                f"{self._name}: {parameters.codec} cannot be decoded: its parameters are damaged or incomplete"
+            ) from error
         return context
 
     def _pictures(self, frames: "list[av.VideoFrame]") -> list[Picture]:
