@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench import _media_cost as cost
 from bench import _media_many as many
+from bench._media_packets import measure_packets
 from bench._media_peer import PeerVenv
 from bench._media_recall import measure_recall
 from bench._programs import choose_model, default_assets, end_on_sigterm
@@ -71,7 +72,7 @@ def _parts(
 
     return {
         "quiet": lambda: cost.measure_quiet(effort, peer, folder("quiet")),
-        "busy": lambda: cost.measure_busy(effort, folder("busy")),
+        "busy": lambda: cost.measure_busy(effort, folder("busy")) + measure_packets(effort.rounds),
         "memory": lambda: cost.measure_memory(effort, folder("memory")),
         "many": lambda: many.measure_many(plan, choose_model(assets)[0], folder("many")),
         "recall": lambda: measure_recall(assets, is_quick=is_quick),
