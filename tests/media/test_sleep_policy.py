@@ -73,6 +73,13 @@ def test_a_camera_that_stops_sending_key_frames_is_not_slept_through() -> None:
     assert policy.oversleeps(6.1 + LONGEST_GOP_S)
 
 
+def test_does_not_fall_asleep_again_before_the_next_key_frame_comes() -> None:
+    policy = awake_policy()
+    policy.wake(6.1 + LONGEST_GOP_S)  # the GOP grows, and from its beginning each time it would be replayed
+    watch(policy, 6.1 + LONGEST_GOP_S, 60, is_moving=False)
+    assert not policy.is_asleep
+
+
 def test_the_first_motion_after_a_rest_and_after_waking_is_an_onset() -> None:
     policy = awake_policy()
     assert policy.is_onset(0.0)

@@ -88,4 +88,6 @@ class SleepPolicy:
         """Be awake until the quiet time has passed after `media_s`, whose GOP is now looked at from its beginning."""
         self._is_asleep = False
         self._awake_from_s = media_s
+        if self.oversleeps(media_s):  # an endless GOP is replayed once, not from its beginning each time it is quiet
+            self._gop_s = max(self._gop_s, media_s - (self._last_key_s or 0.0))
         self._moved_s = None  # so that the first moving picture is an onset
