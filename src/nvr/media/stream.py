@@ -321,7 +321,7 @@ class CameraStream:
                     return
                 self._wait(self._pause_s(error))
                 continue
-            if is_file(self.uri) and not self._settings.loop_file and self._may_play.is_set():
+            if is_file(self.uri) and not self._settings.loop_file and not self._session_ended.is_set():
                 self._phase = StreamState.ENDED
                 return
             self._show_last_picture()
@@ -391,7 +391,8 @@ class CameraStream:
             except av.FFmpegError as error:
                 raise translate_error(error, self.uri) from error
             finally:
-                self._next_session, self._next_sequence = demuxer.session + 1, demuxer.sequence
+                # the ring has no room for the holes that packets left which were read and not handed on
+                self._next_session, self._next_sequence = demuxer.session + 1, self._ring.end
         if self._session_ended.is_set():
             return
         if not is_file(self.uri):
