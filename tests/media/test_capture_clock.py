@@ -260,3 +260,16 @@ def test_whatever_the_network_and_the_camera_do_times_rise_and_are_not_in_the_fu
     assert all(
         seconds(time.captured_at) <= packet.arrival_s + 1e-3 for packet, time in zip(packets, times, strict=True)
     )
+
+
+def test_a_reader_that_hands_on_a_packet_with_the_next_one_makes_nothing_late() -> None:
+    # four pictures a second, one now and then, as cameras send that save while nothing moves
+    rng = random.Random(3)
+    captured = [0.0]
+    while len(captured) < 500:
+        captured.append(captured[-1] + rng.choice([0.25, 0.25, 1.0]))
+    packets = [Packet(at_s, at_s, after_s + PATH_S + rng.uniform(0, 0.05)) for at_s, after_s in pairwise(captured)]
+    times = play(packets, CaptureClock(is_one_late=True))
+    assert max(map(abs, errors_s(packets, times)[100:])) < 0.005
+    assert min(errors_s(packets, play(packets))[100:]) > 0.2, "taken at its word, the reader is a picture late"
+    assert_rises(times)

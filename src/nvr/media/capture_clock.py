@@ -69,7 +69,15 @@ class CaptureClock:
     are right, and the old ones were not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_one_late: bool = False) -> None:
+        """Begin with a connection.
+
+        Args:
+            is_one_late: Whether a packet is handed on only when the next one begins to arrive. FFmpeg does so with
+                H.264 and H.265 over RTSP, whose packets do not tell where a picture ends.
+        """
+        self._is_one_late = is_one_late
+        self._learnt_s: float | None = None  # arrival of the packet before
         self._envelope = ArrivalEnvelope()
         self._is_believed = True
         self._pts_s: float | None = None  # the highest yet
@@ -82,7 +90,9 @@ class CaptureClock:
 
         Where the first ones of a session came at once, from a buffer, only the last of them tells how old they are.
         """
-        self._envelope.add(pts_s, arrival_s)
+        came_s = self._learnt_s if self._is_one_late and self._learnt_s is not None else arrival_s
+        self._envelope.add(pts_s, came_s)
+        self._learnt_s = arrival_s
 
     def update(
         self,
@@ -104,8 +114,8 @@ class CaptureClock:
         """
         is_other_timeline = self._pts_s is not None and pts_s < self._pts_s - OTHER_TIMELINE_S
         if is_other_timeline:
-            self._envelope, self._pts_s = ArrivalEnvelope(), None
-        self._envelope.add(pts_s, arrival_s)
+            self._envelope, self._pts_s, self._learnt_s = ArrivalEnvelope(), None, None
+        self.observe(pts_s, arrival_s)
         arrival_wall_s = (arrival_at - _EPOCH).total_seconds()
         target_s = self._envelope.at(pts_s) + arrival_wall_s - arrival_s
         source: TimestampSource = "arrival"

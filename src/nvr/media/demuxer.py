@@ -20,13 +20,19 @@ from nvr.events.schema import TimestampSource
 from nvr.media.capture_clock import CaptureClock
 from nvr.media.packet import MediaKind, MediaPacket
 from nvr.media.parameters import StreamParameters, annex_b_filter, changed_parameters, read_parameters
-from nvr.media.timestamps import TimestampRepair
+from nvr.media.timestamps import FixedTimes, TimestampRepair
 
 if TYPE_CHECKING:
     from av.bitstream import BitStreamFilterContext
 
 MAX_FILE_GAP_S = 10.0
 """A longer jump of a file's time stamps is a cut, which is not waited for."""
+
+WAITED_S = 0.005
+"""Packets of a live source that come closer to each other were in a buffer; one that was waited for is new."""
+
+MAX_BUFFERED, MAX_BUFFERED_BYTES = 512, 16 << 20
+"""Packets that may come at once when a connection begins, such as 20 s of a camera's own buffer, and their bytes."""
 
 MAX_FILE_LATE_S = 1.0
 """A reader further behind a file's pace does not hurry to catch up, nor after a jump back."""
@@ -77,6 +83,8 @@ class _Track:
     time_base: Fraction
     tick_s: float
     """The same as a number: 25 fractions a second and camera would cost more than all the rest."""
+    is_one_late: bool = False
+    """Whether packets come with the next one only."""
     clock: CaptureClock = field(default_factory=CaptureClock)
     report_offset_s: float | None = None
     """Capture time by the camera's reports minus media time; None where it sends none."""
@@ -135,12 +143,12 @@ class Demuxer:
         self._clock_error_s: float | None = None
         self._distance_s = 0.0
         try:
-            tracks = [_track(container.streams.video[0], is_live=pace == "live")]
+            tracks = [_track(container.streams.video[0], container.format.name, is_live=pace == "live")]
         except UnsupportedError as error:
             raise UnsupportedError(f"{name}: {error}") from error
         for audio in container.streams.audio[:1]:
             with suppress(UnsupportedError):  # a camera with a sound that nobody knows still has its picture
-                tracks.append(_track(audio, is_live=pace == "live"))
+                tracks.append(_track(audio, container.format.name, is_live=pace == "live"))
         self._tracks = {track.stream.index: track for track in tracks}
 
     @property
@@ -164,21 +172,27 @@ class Demuxer:
         Args:
             patience_s: Asked with each packet: how long the first of a batch may wait. A batch ends with the packet
                 that fills this time, and is yielded when that arrives; 0 yields each at once, a key frame always is.
+                The first batch of a live source is all that lay in buffers and the first packet after it.
 
         Raises:
             av.FFmpegError: Reading failed; what was read before has been yielded.
         """
         held: list[_Arrival] = []
+        is_buffered = self._pace == "live"
         try:
             for track, coded in self._read():
                 held.append(_Arrival(track, coded, self._clock.monotonic(), self._clock.now()))
-                if coded.is_keyframe or self._is_full(held, patience_s()):
-                    yield [self._time(arrival) for arrival in held]
+                if is_buffered:
+                    if not _came_at_once(held):
+                        yield self._time_buffered(held)
+                        held, is_buffered = [], False
+                elif coded.is_keyframe or self._is_full(held, patience_s()):
+                    yield [self._time(arrival, self._fix(arrival)) for arrival in held]
                     held = []
         except av.FFmpegError:
-            yield [self._time(arrival) for arrival in held]
+            yield [self._time(arrival, self._fix(arrival)) for arrival in held]
             raise
-        yield [self._time(arrival) for arrival in held]
+        yield [self._time(arrival, self._fix(arrival)) for arrival in held]
 
     def _is_full(self, held: list[_Arrival], patience_s: float) -> bool:
         if len(held) > 1:
@@ -215,19 +229,29 @@ class Demuxer:
             self._pace_base_s, early_s = now_s - media_s, 0.0
         return not self._ended.wait(max(0.0, early_s))
 
-    def _time(self, arrival: _Arrival) -> MediaPacket:
+    def _time_buffered(self, held: list[_Arrival]) -> list[MediaPacket]:
+        """Time what FFmpeg and the camera had in store: the last packets tell how old the first ones are."""
+        fixed = [self._fix(arrival) for arrival in held]
+        for (track, _, arrival_s, _), times in zip(held, fixed, strict=True):
+            track.clock.observe(times.pts * track.tick_s, arrival_s)
+        return [self._time(arrival, times) for arrival, times in zip(held, fixed, strict=True)]
+
+    def _fix(self, arrival: _Arrival) -> FixedTimes:
+        track, coded, arrival_s, _ = arrival
+        is_keyframe = bool(coded.is_keyframe) and track.kind == "video"
+        return track.repair.fix(
+            coded.pts, coded.dts, coded.duration or 0, track.time_base, arrival_s, is_keyframe=is_keyframe
+        )
+
+    def _time(self, arrival: _Arrival, times: FixedTimes) -> MediaPacket:
         track, coded, arrival_s, arrived_at = arrival
         is_keyframe = bool(coded.is_keyframe) or track.kind == "audio"
-        pts, dts = coded.pts, coded.dts
-        times = track.repair.fix(
-            pts, dts, coded.duration or 0, track.time_base, arrival_s, is_keyframe=is_keyframe and track.kind == "video"
-        )
         if times.is_break:
             self._begin_session(track)
         media_s = times.pts * track.tick_s
         captured_at, source = self._captured_at(track, coded, media_s, arrival_s, arrived_at)
         self._look_for_new_parameters(track, coded)
-        if (pts, dts) != (times.pts, times.dts):
+        if (coded.pts, coded.dts) != (times.pts, times.dts):
             # a decoder takes them from here: FFmpeg's own may be missing, as in the first packet of an RTSP session
             coded.pts, coded.dts = times.pts, times.dts
         packet = MediaPacket(
@@ -255,7 +279,7 @@ class Demuxer:
         self._counters.timestamp_breaks += 1
         self._file_base = None
         for track in self._tracks.values():
-            track.clock = CaptureClock()
+            track.clock = CaptureClock(is_one_late=track.is_one_late)
             track.report_offset_s = None
             if track is not broken:
                 track.repair.restart()
@@ -324,7 +348,13 @@ def reported_at(coded: AnyPacket) -> datetime | None:
         return None
 
 
-def _track(stream: VideoStream | AudioStream, *, is_live: bool) -> _Track:
+def _came_at_once(held: list[_Arrival]) -> bool:
+    if len(held) == MAX_BUFFERED or sum(arrival.coded.size for arrival in held) > MAX_BUFFERED_BYTES:
+        return False
+    return len(held) < 2 or held[-1].arrival_s - held[-2].arrival_s < WAITED_S
+
+
+def _track(stream: VideoStream | AudioStream, container: str, *, is_live: bool) -> _Track:
     parameters = read_parameters(stream)
     repair = TimestampRepair(
         start_pts=stream.start_time,
@@ -333,5 +363,8 @@ def _track(stream: VideoStream | AudioStream, *, is_live: bool) -> _Track:
     )
     time_base = stream.time_base or _DEFAULT_TIME_BASE
     if isinstance(stream, VideoStream):
-        return _Track(stream, "video", parameters, annex_b_filter(stream), repair, time_base, float(time_base))
+        is_one_late = container == "rtsp" and parameters.codec in {"h264", "hevc"}
+        track = _Track(stream, "video", parameters, annex_b_filter(stream), repair, time_base, float(time_base))
+        track.is_one_late, track.clock = is_one_late, CaptureClock(is_one_late=is_one_late)
+        return track
     return _Track(stream, "audio", parameters, None, repair, time_base, float(time_base))
