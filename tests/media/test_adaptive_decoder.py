@@ -79,6 +79,14 @@ def test_adaptive_sleeps_while_nothing_moves_and_misses_no_frame_of_what_does(ev
     assert not set(range(251, 300)) & set(run.quiet)
 
 
+@pytest.mark.parametrize("gop_s", [0.04, 0.2])
+def test_gops_too_short_to_look_at_each_hide_no_frame_of_an_event(tmp_path: Path, gop_s: float) -> None:
+    run = Run(read_packets(make_clip(tmp_path / "short.mp4", 200, [(114, 150)], gop_s=gop_s)), "adaptive")
+    assert run.counters.wakes == 1
+    assert run.frames == sorted(set(run.frames))
+    assert set(range(114, 200)) <= set(run.frames)
+
+
 def test_nothing_that_moves_is_never_woken_up(tmp_path: Path) -> None:
     run = Run(read_packets(make_clip(tmp_path / "quiet.mp4", 500)), "adaptive")
     assert run.counters.wakes == 0

@@ -100,6 +100,7 @@ class AdaptiveDecoder:
         self._shown_pts: int | None = None
         self._reference_s: float | None = None
         self._decoded_key_s: float | None = None
+        self._quiet_key: int | None = None  # sequence of the last one that was compared asleep
 
     @property
     def is_asleep(self) -> bool:
@@ -161,7 +162,7 @@ class AdaptiveDecoder:
             self._session = packet.session
             self._needs_key_frame = True
             self._shown_pts = None
-            self._reference_s = self._decoded_key_s = None
+            self._reference_s = self._decoded_key_s = self._quiet_key = None
             self._sleep.restart()
             self._gate.forget()
             self._watch.restart()
@@ -197,10 +198,14 @@ class AdaptiveDecoder:
         if picture is None or grid is None or self._gate.is_moving(grid):
             return self._wake(packet, gop_start_before)
         self._gate.refer_to(grid)
+        self._quiet_key = packet.sequence
         return self._shown_of(picture, grid)
 
     def _wake(self, packet: MediaPacket, gop_start_before: Callable[[int], int | None]) -> Step:
-        start = gop_start_before(packet.sequence)
+        # GOPs that are shorter than KEY_FRAME_EVERY_S are passed over since, and hold the beginning of what moves
+        start = None if self._quiet_key is None else gop_start_before(self._quiet_key + 1)
+        if start is None:
+            start = gop_start_before(packet.sequence)
         if start is None:
             start = packet.sequence
         self._sleep.wake(packet.media_s)
@@ -264,6 +269,7 @@ class AdaptiveDecoder:
         self._sleep.see(media_s, is_moving=is_moving, weighs_packets=self._watch.is_usable)
         if self._sleep.is_asleep:
             self._gate.refer_to(grid)
+            self._quiet_key = None
             self._needs_key_frame = True
         return Shown(picture, grid, is_onset, is_quiet=self._sleep.is_asleep)
 
