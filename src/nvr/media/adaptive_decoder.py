@@ -97,6 +97,7 @@ class AdaptiveDecoder:
         self._watch = PacketWatch()
         self._session = -1
         self._needs_key_frame = True
+        self._was_woken_by_packet = False
         self._shown_pts: int | None = None
         self._reference_s: float | None = None
         self._decoded_key_s: float | None = None
@@ -148,7 +149,7 @@ class AdaptiveDecoder:
         if policy == "adaptive" and self._sleep.is_asleep:
             return self._doze(packet, gop_start_before)
         if policy == "adaptive":
-            self._watch.note(packet, is_quiet=False)
+            self._watch.note(packet, is_quiet=self._sleep.is_resting(packet.media_s))
         return self._decode(packet, is_late=is_late)
 
     def finish(self) -> Step:
@@ -165,7 +166,6 @@ class AdaptiveDecoder:
             self._reference_s = self._decoded_key_s = self._quiet_key = None
             self._sleep.restart()
             self._gate.forget()
-            self._watch.restart()
         if packet.is_keyframe:
             self._sleep.note_key_frame(packet.media_s)
 
@@ -184,6 +184,7 @@ class AdaptiveDecoder:
         if not packet.is_keyframe:
             self._counters.dozed += 1
             if has_spike or self._sleep.oversleeps(packet.media_s):
+                self._was_woken_by_packet = has_spike
                 return self._wake(packet, gop_start_before)
             return Step()
         return self._compare_key_frame(packet, gop_start_before)
@@ -196,6 +197,7 @@ class AdaptiveDecoder:
         picture = self._decode_alone(packet)
         grid = None if picture is None else _grid(picture)
         if picture is None or grid is None or self._gate.is_moving(grid):
+            self._was_woken_by_packet = False
             return self._wake(packet, gop_start_before)
         self._gate.refer_to(grid)
         self._quiet_key = packet.sequence
@@ -209,6 +211,7 @@ class AdaptiveDecoder:
         if start is None:
             start = packet.sequence
         self._sleep.wake(packet.media_s)
+        self._watch.interrupt()
         self._needs_key_frame = True
         self._counters.wakes += 1
         return Step(replay_from=start)
@@ -271,6 +274,8 @@ class AdaptiveDecoder:
             self._gate.refer_to(grid)
             self._quiet_key = None
             self._needs_key_frame = True
+            if self._was_woken_by_packet and not self._sleep.has_moved:
+                self._watch.note_false_alarm()
         return Shown(picture, grid, is_onset, is_quiet=self._sleep.is_asleep)
 
 

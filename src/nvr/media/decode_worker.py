@@ -1,5 +1,6 @@
 """The thread that decodes one camera: apart from the one that reads, so that slow decoding delays no recording."""
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,12 +9,15 @@ from typing import Protocol
 from nvr.core.clock import Clock
 from nvr.core.errors import NvrError, UnsupportedError
 from nvr.core.rate import RateGate, RateMeter
+from nvr.core.throttle import ThrottledLog
 from nvr.media.adaptive_decoder import AdaptiveDecoder, DecodeCounters, DecodeSettings, Shown, Step
 from nvr.media.frame import Frame
 from nvr.media.motion_gate import Grid
 from nvr.media.packet import MediaPacket
 from nvr.media.packet_ring import IDLE_PATIENCE_S, PacketRing
 from nvr.media.parameters import StreamParameters
+
+logger = logging.getLogger(__name__)
 
 MAX_LAG_S = 0.5
 """Further behind its camera than this, the decoder skips to the next key frame."""
@@ -98,6 +102,7 @@ class DecodeWorker:
         self._catch_up_until_s = float("-inf")
         self._last_packet: MediaPacket | None = None
         self._due: tuple[Shown, int] | None = None
+        self._trouble = ThrottledLog(logger, logging.ERROR, clock=clock)
         self._undecodable: StreamParameters | None = None
         self._thread = threading.Thread(target=self._run, name=f"decoder-{source_id}", daemon=True)
 
@@ -214,6 +219,11 @@ class DecodeWorker:
                 self._counters.broken += 1
                 self._undecodable = packet.parameters
             return False
+        except Exception as error:  # noqa: BLE001 - the supervisor of what strangers send: the thread must outlive it
+            self._decoder.note_gap()
+            self._counters.broken += 1
+            self._trouble.report(f"camera {self._source_id}: a packet cannot be handled: {error!r}", error)
+            return False
         if step.replay_from is not None:
             self._replay_until = self._ring.end
             self._catch_up_until_s = self._clock.monotonic() + CATCH_UP_S
@@ -230,13 +240,17 @@ class DecodeWorker:
         # the newest key frame is the best there is, however late it comes
         return not packet.is_keyframe or self._ring.newest_gop_start != packet.sequence
 
+    def _is_catching_up(self, packet: MediaPacket) -> bool:
+        now_s = self._clock.monotonic()
+        return now_s < self._catch_up_until_s and now_s - packet.received_s > MAX_LAG_S
+
     def _deliver_all(self, step: Step, packet: MediaPacket) -> None:
         for shown in step.shown:
             self._deliver(shown, packet)
 
     def _deliver(self, shown: Shown, packet: MediaPacket) -> None:
         number, received_s = self._counters.decoded, shown.picture.packet.received_s
-        is_replayed = packet.sequence < self._replay_until
+        is_replayed = packet.sequence < self._replay_until or self._is_catching_up(packet)
         self._counters.decoded += 1
         self._counters.replayed += is_replayed
         self._rate.count(received_s)

@@ -197,6 +197,8 @@ class VideoDecoder:
         context.thread_count = 1
         context.extradata = parameters.extradata or None
         context.width, context.height = parameters.width_px, parameters.height_px
+        if parameters.pix_fmt:
+            context.pix_fmt = parameters.pix_fmt
         if parameters.codec in SKIPPABLE:
             context.options = {"skip_loop_filter": "all"}
         if self._skip == "nonref":
@@ -225,6 +227,10 @@ class VideoDecoder:
         self._broken_in_a_row += 1
         if self._broken_in_a_row >= MAX_BROKEN_IN_A_ROW:
             self._broken_in_a_row = 0
+            self._context = None  # its next try shall not be with what may be broken itself
+            if self._device is not None:
+                logger.warning("%s: %s fails, the CPU decodes", self._name, self._device)
+                self._devices = ()
             raise StreamError(f"{self._name}: {MAX_BROKEN_IN_A_ROW} packets in a row cannot be decoded") from error
 
 

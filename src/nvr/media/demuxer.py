@@ -19,6 +19,7 @@ from nvr.core.errors import UnsupportedError
 from nvr.events.schema import TimestampSource
 from nvr.media.capture_clock import CaptureClock
 from nvr.media.packet import MediaKind, MediaPacket
+from nvr.media.packet_ring import IDLE_PATIENCE_S
 from nvr.media.parameters import StreamParameters, annex_b_filter, changed_parameters, read_parameters
 from nvr.media.timestamps import FixedTimes, TimestampRepair
 
@@ -142,6 +143,7 @@ class Demuxer:
         self._last_file_s = 0.0
         self._clock_error_s: float | None = None
         self._distance_s = 0.0
+        self._last_arrival_s: float | None = None
         try:
             tracks = [_track(container.streams.video[0], container.format.name, is_live=pace == "live")]
         except UnsupportedError as error:
@@ -186,7 +188,7 @@ class Demuxer:
                     if not _came_at_once(held):
                         yield self._time_buffered(held)
                         held, is_buffered = [], False
-                elif coded.is_keyframe or self._is_full(held, patience_s()):
+                elif (track.kind == "video" and coded.is_keyframe) or self._is_full(held, patience_s()):
                     yield [self._time(arrival, self._fix(arrival)) for arrival in held]
                     held = []
         except av.FFmpegError:
@@ -195,10 +197,12 @@ class Demuxer:
         yield [self._time(arrival, self._fix(arrival)) for arrival in held]
 
     def _is_full(self, held: list[_Arrival], patience_s: float) -> bool:
-        if len(held) > 1:
-            distance_s = held[-1].arrival_s - held[-2].arrival_s
+        arrival_s = held[-1].arrival_s
+        if self._last_arrival_s is not None:
+            distance_s = min(arrival_s - self._last_arrival_s, IDLE_PATIENCE_S)  # a stall is no distance
             self._distance_s += 0.1 * (distance_s - self._distance_s)
-        span_s = held[-1].arrival_s - held[0].arrival_s
+        self._last_arrival_s = arrival_s
+        span_s = arrival_s - held[0].arrival_s
         # the next packet would come after half its distance too late
         return span_s + 1.5 * self._distance_s >= patience_s
 

@@ -22,6 +22,10 @@ NOISE_FACTOR = 5.0
 LEARNING_RATE = 0.1
 """Weight of a new quiet picture in the noise; the first one counts in full."""
 
+MEDIAN_EVERY = 25
+MEDIAN_RATE = 0.3
+"""While something moves, the noise is looked at once a second or so."""
+
 MIN_CHANGED_SHARE = 0.0006
 """Of the grid's points, 9 of 160 x 90: a person of 25 x 60 pixels in 720p covers 24 of them."""
 MANY_SHARE = 0.02
@@ -56,6 +60,7 @@ class MotionGate:
         """Begin without a reference: the first picture is only learnt."""
         self._reference: Grid | None = None
         self._noise: float | None = None
+        self._moving_looks = 0
 
     @property
     def has_reference(self) -> bool:
@@ -69,6 +74,7 @@ class MotionGate:
     def forget(self) -> None:
         """Begin anew, as after a change of the picture's size or a new connection."""
         self._reference = None
+        self._noise = None
 
     def is_moving(self, grid: Grid) -> bool:
         """Tell whether a picture differs from the reference by more than noise; True where there is none to compare.
@@ -83,12 +89,22 @@ class MotionGate:
         noise = _mean(difference) if self._noise is None else self._noise
         changed = difference > int(min(max(NOISE_FACTOR * noise, MIN_THRESHOLD), MAX_THRESHOLD))
         n_changed = np.count_nonzero(changed)
-        if n_changed >= MANY_SHARE * changed.size:
-            return True
-        if n_changed >= MIN_CHANGED_SHARE * changed.size and _has_full_cell(changed):
+        if n_changed >= MANY_SHARE * changed.size or (
+            n_changed >= MIN_CHANGED_SHARE * changed.size and _has_full_cell(changed)
+        ):
+            self._learn_while_moving(difference, noise)
             return True
         self._noise = noise + LEARNING_RATE * (_mean(difference) - noise)
         return False
+
+    def _learn_while_moving(self, difference: Grid, noise: float) -> None:
+        """Follow noise that grew, as at night: all pictures would be moving ones for ever."""
+        self._moving_looks += 1
+        if self._moving_looks % MEDIAN_EVERY == 0:
+            # what moves fills less than half of the picture; of Gaussian noise the median is 0.845 of the mean
+            usual = float(np.median(difference)) / 0.845
+            if usual > noise:
+                self._noise = noise + MEDIAN_RATE * (usual - noise)
 
 
 def _mean(difference: Grid) -> float:

@@ -32,6 +32,8 @@ class StreamParameters:
     """H.264 and H.265: parameter sets as Annex-B; AAC: the AudioSpecificConfig; empty where there is none."""
     width_px: int = 0
     height_px: int = 0
+    pix_fmt: str = ""
+    """FFmpeg's name of the pixel format of uncompressed video; empty where the coded stream tells."""
     sample_rate_hz: int = 0
     channels: int = 0
 
@@ -52,7 +54,12 @@ def read_parameters(stream: VideoStream | AudioStream) -> StreamParameters:
         if (video_codec := _nal_codec(codec)) is not None:
             extradata = join_annex_b(read_codec_record(video_codec, extradata).parameter_sets)
         return StreamParameters(
-            "video", codec, extradata, width_px=stream.codec_context.width, height_px=stream.codec_context.height
+            "video",
+            codec,
+            extradata,
+            width_px=stream.codec_context.width,
+            height_px=stream.codec_context.height,
+            pix_fmt=(stream.codec_context.pix_fmt or "") if codec == "rawvideo" else "",
         )
     rate_hz, channels = stream.codec_context.sample_rate, stream.codec_context.channels
     if not extradata and codec == "aac":

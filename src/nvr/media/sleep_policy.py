@@ -63,6 +63,10 @@ class SleepPolicy:
         """Tell whether the camera has sent no key frame for longer than it may sleep."""
         return self._last_key_s is not None and media_s - self._last_key_s > LONGEST_GOP_S
 
+    def is_resting(self, media_s: float) -> bool:
+        """Tell whether nothing has moved lately, while awake."""
+        return self._awake_from_s is not None and media_s - self._quiet_from_s >= ONSET_AFTER_S
+
     def is_onset(self, media_s: float) -> bool:
         """Tell whether motion now, before it is told to `see`, begins something new."""
         return self._moved_s is None or not 0 <= media_s - self._moved_s < ONSET_AFTER_S
@@ -80,9 +84,18 @@ class SleepPolicy:
         if is_moving:
             self._moved_s = media_s
             return
-        quiet_from_s = self._awake_from_s if self._moved_s is None else max(self._awake_from_s, self._moved_s)
         is_safe = 0 < self._gop_s <= (LONGEST_GOP_S if weighs_packets else SAFE_GOP_S)
-        self._is_asleep = is_safe and media_s - quiet_from_s >= self._quiet_s
+        self._is_asleep = is_safe and media_s - self._quiet_from_s >= self._quiet_s
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything was seen to move since it woke up or began."""
+        return self._moved_s is not None
+
+    @property
+    def _quiet_from_s(self) -> float:
+        awake_from_s = float("-inf") if self._awake_from_s is None else self._awake_from_s
+        return awake_from_s if self._moved_s is None else max(awake_from_s, self._moved_s)
 
     def wake(self, media_s: float) -> None:
         """Be awake until the quiet time has passed after `media_s`, whose GOP is now looked at from its beginning."""

@@ -30,6 +30,9 @@ from nvr.media.source import SourceOptions, display_name, is_file, open_source, 
 
 logger = logging.getLogger(__name__)
 
+STEADY_AFTER_S = 3.0
+"""A connection that has lasted so long is a success: one that breaks sooner is tried again less and less often."""
+
 STALLED_AFTER_S = 2.0
 """A connected camera without a new packet for so long counts as stalled."""
 
@@ -161,7 +164,7 @@ class CameraStream:
         self._trouble = ThrottledLog(logger, clock=self._clock)
         self._rate = RateMeter()
         self._phase = StreamState.CONNECTING
-        self._active_s = 0.0
+        self._active_s = self._connected_s = 0.0
         self._newest: MediaPacket | None = None
         self._counters = DemuxCounters()
         self._sessions = self._failures = 0
@@ -384,7 +387,7 @@ class CameraStream:
                 sequence=self._next_sequence,
             )
             self._sessions += 1
-            self._active_s = self._clock.monotonic()
+            self._active_s = self._connected_s = self._clock.monotonic()
             self._phase = StreamState.RUNNING
             try:
                 self._read(demuxer)
@@ -415,9 +418,10 @@ class CameraStream:
         self._newest = packet
         self._active_s = packet.received_s
         self._rate.count(packet.received_s)
-        if self._last_error is not None and packet.is_keyframe:
+        if packet.is_keyframe:
             self._last_error = None
-            self._backoff.reset()
+            if packet.received_s - self._connected_s >= STEADY_AFTER_S:
+                self._backoff.reset()
 
     def _wait_for_readers(self) -> bool:
         while not self._ring.wait_for_room(ROOM_POLL_S, MAX_BACKLOG):

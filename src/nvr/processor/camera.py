@@ -18,6 +18,9 @@ from nvr.processor.health_watch import sample_of
 RING_MARGIN_S = 5.0
 """A detection may come so long after its frame was captured and still get its whole pre-roll."""
 
+LOOK_COUNTS_FOR_S = 12.0
+"""A picture is looked at each second, or with each key frame while the camera sleeps."""
+
 
 @dataclass(frozen=True, slots=True)
 class CameraReport:
@@ -68,6 +71,8 @@ class Camera:
         self._config = config
         self._picture_health = PictureHealth()
         self._picture: PictureVerdict | None = None
+        self._looked_s: float | None = None
+        self._clock = clock
         transport = camera.rtsp_transport or config.rtsp_transport
         settings = IngestSettings(
             transport,
@@ -155,9 +160,13 @@ class Camera:
 
     def sample(self, troubles: tuple[str, ...] = ()) -> HealthSample:
         """Return what is known of its health now, and what others have to say."""
-        return sample_of(self._detect, self._main, self._picture, troubles)
+        is_recent = self._looked_s is not None and self._clock.monotonic() - self._looked_s <= LOOK_COUNTS_FOR_S
+        return sample_of(self._detect, self._main, self._picture if is_recent else None, troubles)
 
     def _look_at(self, grid: Grid, at_s: float) -> None:
+        if self._looked_s is not None and at_s - self._looked_s > LOOK_COUNTS_FOR_S:
+            self._picture_health.forget()  # it was away: what it showed before says nothing of now
+        self._looked_s = at_s
         self._picture = self._picture_health.look(grid, at_s)
 
     def report(self, replaced_frames: int, health: CameraHealth | None) -> CameraReport:

@@ -135,6 +135,11 @@ class CameraSet:
             source_id = self._free_id() if camera.source_id is None else camera.source_id
             if source_id in self._cameras:
                 raise ConfigurationError(f"source_id {source_id} is taken by {self._cameras[source_id].detect.name}")
+            if self._recorder is None and camera.record not in {None, "off"}:
+                raise ConfigurationError(
+                    f"camera {source_id} is to be recorded ({camera.record}), and this processor records nothing: "
+                    "start it with a folder for recordings and a mode"
+                )
             added = self._make(source_id, camera)
             self._cameras = self._cameras | {source_id: added}
             self._start(added)
