@@ -227,9 +227,11 @@ def test_the_sink_takes_what_a_pipeline_of_roboflow_hands_it(site: Site, tmp_pat
 @pytest.mark.parametrize("words", commands(), ids=shlex.join)
 def test_a_command_of_the_guide_is_understood(words: list[str]) -> None:
     command: object = typer.main.get_command(app)
-    while isinstance(command, TyperGroup):
+    while isinstance(command, TyperGroup) and words:
         name, *words = words
         command = command.commands[name]
+    if isinstance(command, TyperGroup):
+        return  # a page names the group, such as `nvr recordings`, without one of its commands
     assert isinstance(command, TyperCommand)
     command.make_context("nvr", words).close()
 

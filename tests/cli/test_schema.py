@@ -10,7 +10,11 @@ runner = CliRunner()
 def test_export_writes_the_documents_and_check_finds_them_current(tmp_path: Path) -> None:
     written = runner.invoke(app, ["schema", "export", "--out", str(tmp_path)])
     assert written.exit_code == 0, written.output
-    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["DetectionEvent.json", "asyncapi.yaml"]
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == [
+        "DetectionEvent.json",
+        "SegmentEvent.json",
+        "asyncapi.yaml",
+    ]
     assert set(written.output.split()) == {str(path) for path in tmp_path.rglob("*.*")}
     checked = runner.invoke(app, ["schema", "export", "--out", str(tmp_path), "--check"])
     assert (checked.exit_code, checked.output) == (0, f"current: {tmp_path}\n")
@@ -20,6 +24,7 @@ def test_check_names_what_is_outdated_and_writes_nothing(tmp_path: Path) -> None
     (tmp_path / "asyncapi.yaml").write_text("asyncapi: 2.0.0\n")
     checked = runner.invoke(app, ["schema", "export", "--out", str(tmp_path), "--check"])
     assert checked.exit_code == 1
-    outdated = [tmp_path / "asyncapi.yaml", tmp_path / "schemas" / "DetectionEvent.json"]
+    schemas = (tmp_path / "schemas" / f"{name}.json" for name in ("DetectionEvent", "SegmentEvent"))
+    outdated = [tmp_path / "asyncapi.yaml", *schemas]
     assert checked.output == "".join(f"outdated: {path}\n" for path in outdated)
     assert [path.name for path in tmp_path.iterdir()] == ["asyncapi.yaml"]
