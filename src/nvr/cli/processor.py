@@ -71,7 +71,7 @@ def processor(
     config: options.ConfigFile = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Watch cameras and publish detection events to MQTT until Ctrl-C.
+    """Watch cameras, record them where asked, and publish detection events to MQTT until Ctrl-C.
 
     Cameras are given as URIs, by --stream-server with --n, or in the `processor` section of a --config file.
     """

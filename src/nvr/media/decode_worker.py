@@ -303,5 +303,7 @@ class DecodeWorker:
                 pass
         elif frame.is_replayed:
             sink.wait_until_taken(self._source_id, LONGEST_WAIT_S)
+        if self._is_stopping.is_set():  # the camera may have been forgotten by now
+            return
         self._counters.sampled += 1
         sink.put(frame)

@@ -58,6 +58,7 @@ class CameraSet:
         self._clock = clock
         self._lock = threading.Lock()
         self._cameras: dict[int, Camera] = {}
+        self._leaving: set[int] = set()
         self._is_running = False
 
     def __iter__(self) -> Iterator[Camera]:
@@ -140,6 +141,8 @@ class CameraSet:
                     f"camera {source_id} is to be recorded ({camera.record}), and this processor records nothing: "
                     "start it with a folder for recordings and a mode"
                 )
+            if source_id in self._leaving:
+                raise ConfigurationError(f"source_id {source_id} is being removed at this moment: try again")
             added = self._make(source_id, camera)
             self._cameras = self._cameras | {source_id: added}
             self._start(added)
@@ -157,10 +160,14 @@ class CameraSet:
             self._check_running()
             removed = self.get(source_id)
             self._cameras = {key: camera for key, camera in self._cameras.items() if key != source_id}
-        removed.stop(lambda: STOP_S)
-        if self._recorder is not None:
-            self._recorder.remove_camera(source_id, STOP_S)
-        self._forget(source_id)
+            self._leaving.add(source_id)
+        try:
+            removed.stop(lambda: STOP_S)
+            if self._recorder is not None:
+                self._recorder.remove_camera(source_id, STOP_S)
+            self._forget(source_id)
+        finally:
+            self._leaving.discard(source_id)  # only now may its number be given again
         logger.info("camera %d: removed", source_id)
 
     def pause(self, source_id: int) -> None:
@@ -214,7 +221,9 @@ class CameraSet:
         camera.start()
 
     def _free_id(self) -> int:
-        return next(key for key in count(self._config.first_source_id) if key not in self._cameras)
+        return next(
+            key for key in count(self._config.first_source_id) if key not in self._cameras and key not in self._leaving
+        )
 
     def _check_running(self) -> None:
         if not self._is_running:
