@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from nvr.media.frame import Frame
 from nvr.media.health import HealthChanged, HealthState
 from nvr.media.stream import StreamState
 from nvr.processor import StreamProcessor, StreamProcessorConfig
+from tests.media.clips import make_clip
 from tests.processor.fakes import BrightSpotDetector
 from tests.waiting import wait_until
 
@@ -172,3 +174,14 @@ def test_a_processor_that_does_not_run_takes_no_camera(simulator: Simulator) -> 
     with pytest.raises(RuntimeError, match="does not run"):
         processor.cameras.add(CameraConfig(uri=simulator.uri(1)))
     processor.terminate()
+
+
+def test_a_file_can_be_analysed_faster_than_it_plays_and_whole(tmp_path: Path, start: type[Running]) -> None:
+    clip = make_clip(tmp_path / "a.mp4", 750)
+    running = start(str(clip), file_pace="fast", decode="adaptive", max_fps=5)
+    assert running.processor.join(60), "30 s of video"
+    assert len(running.frames[0]) >= 5 * 5
+    report = running.processor.report().cameras[0]
+    assert report.stream.demuxed.packets == 750
+    assert (report.replaced_frames, report.stream.skipped_packets) == (0, 0)
+    assert running.frames[0] == sorted(set(running.frames[0]))

@@ -26,8 +26,13 @@ class StreamProcessorConfig(StreamSettings, MqttSettings):
     )
     hwaccel: HwaccelWord = Field(
         default="none",
-        description="Hardware that decodes: `none`, `auto` or a device of this build of FFmpeg, such as `cuda`; "
-        "what cannot be had falls back to the CPU.",
+        description="Hardware that decodes: `none`, `auto` or a kind of device, such as `cuda` or `vaapi`; what this "
+        "build of FFmpeg or the machine has not falls back to the CPU, with one warning.",
+    )
+    file_pace: Literal["realtime", "fast"] = Field(
+        default="realtime",
+        description="Cameras that are files are played at their own pace, or as fast as they can be analysed, then "
+        "without leaving out a frame of `max_fps`.",
     )
     quiet_s: QuietSeconds = Field(
         default=5.0, description="Seconds without motion until `adaptive` decodes key frames only."

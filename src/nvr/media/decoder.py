@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 import av
-from av.codec.hwaccel import HWAccel, hwdevices_available
+from av.codec.hwaccel import HWAccel, HWDeviceType, hwdevices_available
 from av.video.codeccontext import VideoCodecContext
 
 from nvr.core.errors import ConfigurationError, StreamError, UnsupportedError
@@ -46,12 +46,15 @@ class Picture(NamedTuple):
 
 
 def hwaccel_choices() -> tuple[str, ...]:
-    """Return the words that a decoder's `hwaccel` may be: those of this build of FFmpeg, `auto` and `none`."""
-    return ("auto", "none", *hwdevices_available())
+    """Return the words that a decoder's `hwaccel` may be: `auto`, `none`, and FFmpeg's names of devices.
+
+    A build has some of the devices, a machine fewer; those that cannot be had fall back to the CPU.
+    """
+    return ("auto", *(device.name for device in HWDeviceType))
 
 
 def check_hwaccel(hwaccel: str) -> None:
-    """Refuse a device that this build of FFmpeg does not know; whether the machine has it shows when it is opened.
+    """Refuse what is no device; whether build and machine have it shows when it is opened.
 
     Raises:
         ConfigurationError: It is none of `hwaccel_choices`.
@@ -63,7 +66,8 @@ def check_hwaccel(hwaccel: str) -> None:
 class VideoDecoder:
     """Decodes one camera's packets in order; used by one thread.
 
-    It is made anew whenever the packets' parameters or session change, and may be restarted at any key frame.
+    It is made anew whenever the packets' parameters change, begins anew with their session, and may be restarted at any
+    key frame.
     """
 
     def __init__(self, name: str, *, hwaccel: str = "none", skip: Skip = "nothing") -> None:
@@ -76,7 +80,7 @@ class VideoDecoder:
             skip: `nonref` leaves out pictures that no other needs.
 
         Raises:
-            ConfigurationError: This build of FFmpeg knows no such device.
+            ConfigurationError: There is no such kind of device.
         """
         check_hwaccel(hwaccel)
         self._name = name

@@ -12,6 +12,7 @@ from nvr.media.health import CameraHealth, HealthSample
 from nvr.media.motion_gate import Grid
 from nvr.media.packet_ring import DEFAULT_SECONDS, PacketRing
 from nvr.media.picture_health import PictureHealth, PictureVerdict
+from nvr.media.source import is_file
 from nvr.media.stream import CameraStream, IngestSettings, StreamState, StreamStats
 from nvr.processor.health_watch import sample_of
 
@@ -79,6 +80,7 @@ class Camera:
             config.open_timeout_s,
             config.read_timeout_s,
             config.reconnect_max_s,
+            file_pace=config.file_pace,
             ring_seconds=max(DEFAULT_SECONDS, pre_roll_s + RING_MARGIN_S),
         )
         self._detect = CameraStream(
@@ -189,4 +191,5 @@ def decode_settings(camera: CameraConfig, config: StreamProcessorConfig) -> Deco
         hwaccel=camera.hwaccel or config.hwaccel,
         max_fps=config.max_fps if camera.max_fps is None else camera.max_fps,
         quiet_s=config.quiet_s if camera.quiet_s is None else camera.quiet_s,
+        is_lossless=config.file_pace == "fast" and is_file(camera.detect_uri or camera.uri),
     )
