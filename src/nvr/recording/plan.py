@@ -96,11 +96,6 @@ class RecordingPlan:
         """Packets before this one are written or were passed by: nobody may go back behind it."""
         return self._next_sequence
 
-    @property
-    def has_segment(self) -> bool:
-        """Whether a segment is open."""
-        return self._segment is not None
-
     def set_modes(self, modes: Modes) -> None:
         """Record for other reasons from now on; what no reason holds any more ends at the next `tick`."""
         with self._lock:
