@@ -32,26 +32,37 @@ _NETWORK_PROTOCOLS = (
 )
 """What a network address may lead to: playlists and redirects come from outside and must not reach files."""
 
-_FORMATS = (
-    *("rtsp", "rtp", "sdp", "mpegts", "mov", "matroska", "flv", "live_flv", "mpjpeg", "mjpeg", "jpeg_pipe"),
-    *(
-        "h264",
-        "hevc",
-        "av1",
-        "obu",
-        "ivf",
-        "m4v",
-        "avi",
-        "mpeg",
-        "mpegvideo",
-        "asf",
-        "ogg",
-        "nut",
-        "mxf",
-        "dhav",
-        "wav",
-    ),
+_LIVE_FORMATS = (
+    "rtsp",
+    "rtp",
+    "sdp",
+    "mpegts",
+    "flv",
+    "live_flv",
+    "mpjpeg",
+    "mjpeg",
+    "jpeg_pipe",
+    "h264",
+    "hevc",
+    "dhav",
 )
+_FILE_FORMATS = (
+    "mov",
+    "matroska",
+    "avi",
+    "mpeg",
+    "mpegvideo",
+    "m4v",
+    "asf",
+    "ogg",
+    "nut",
+    "mxf",
+    "wav",
+    "av1",
+    "obu",
+    "ivf",
+)
+_FORMATS = _LIVE_FORMATS + _FILE_FORMATS
 """What cameras, recorders and archives speak. FFmpeg knows hundreds more, down to text as pictures of letters, and whom
 one connects to would choose between them."""
 
@@ -98,9 +109,8 @@ def open_source(uri: str, options: SourceOptions) -> InputContainer:
         UnsupportedError: The protocol is unknown to this build.
         StreamError: It cannot be reached, does not answer, or sends what is no video.
     """
-    if _CONTROL.search(
-        str(file_path(uri)) if is_file(uri) else uri
-    ):  # FFmpeg would cut it off there, or send what follows as a header of its own
+    # FFmpeg would cut it off there, or send what follows as a header of its own
+    if _CONTROL.search(str(file_path(uri)) if is_file(uri) else uri):
         raise ConfigurationError(f"{display_name(uri)} holds a control character, which no address may")
     uri = _SCHEME.sub(lambda found: found[0].lower(), uri, count=1)
     try:
