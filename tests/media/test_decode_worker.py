@@ -73,14 +73,14 @@ def play(worker: DecodeWorker, ring: PacketRing, path: Path, *, lossless: bool =
     wait_until(lambda: not worker.is_alive, "the worker has drained the ring")
 
 
-def test_an_event_is_sampled_from_its_first_frame_on_though_it_was_noticed_later(event_clip: Path) -> None:
+def test_an_event_is_sampled_from_its_first_frame_on_though_it_was_noticed_later(tmp_path: Path) -> None:
     ring, taker = PacketRing(), Taker()
     settings = DecodeSettings("adaptive", max_fps=5, quiet_s=2, is_lossless=True)
     worker = DecodeWorker(
         7, "test", ring, settings, clock=ManualClock(), on_failure=lambda error: pytest.fail(str(error)),
         sink=taker.frames,
     )  # fmt: skip
-    play(worker, ring, event_clip)
+    play(worker, ring, make_clip(tmp_path / "sleepy.mp4", 400, [(263, 299)], gop_s=12 / FPS))
     frames = taker.stop()
     assert 263 in frames, "the onset passes whatever the rate"
     event = [frame for frame in frames if 251 <= frame <= 349]

@@ -36,7 +36,7 @@ def test_stays_awake_where_an_event_could_hide_between_two_key_frames() -> None:
     policy = awake_policy(gop_s=2.0)
     watch(policy, 0, 60, is_moving=False, weighs_packets=False)
     assert not policy.is_asleep
-    policy = awake_policy(gop_s=1.0)
+    policy = awake_policy(gop_s=0.5)
     watch(policy, 0, 60, is_moving=False, weighs_packets=False)
     assert policy.is_asleep
 
