@@ -70,6 +70,7 @@ def test_gstreamer_plays(start_simulator: StartSimulator, transport: str) -> Non
         timeout=TIMEOUT_S,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert "Got EOS" in done.stdout
+    # Not its exit status: when it ends, GStreamer 1.22 at times sends PAUSE behind its own TEARDOWN and complains that
+    # the session is gone. An error before the last frame ends it without this line.
+    assert "Got EOS" in done.stdout, done.stderr
     assert simulator.frames_sent(0) >= 40
