@@ -127,3 +127,35 @@ def test_new_parameters_within_a_stream_come_with_their_key_frame(tmp_path: Path
 
 def test_only_a_whole_producer_reference_time_is_a_report() -> None:
     assert reported_at(av.Packet(b"x")) is None
+
+
+class SteppingClock(ManualClock):
+    """Moves on by the distance of two frames each time that somebody looks: a camera's packets as they arrive."""
+
+    def monotonic(self) -> float:
+        self.advance(1 / FPS)
+        return super().monotonic()
+
+
+@pytest.mark.parametrize("start_s", [0.007, 0.013, 0.11, 0.19])
+def test_all_cameras_of_a_machine_end_their_batches_together(clip: Path, start_s: float) -> None:
+    clock, patience_s = SteppingClock(), 0.2
+    clock.advance(start_s)
+    with av.open(clip) as container:
+        demuxer = Demuxer(
+            container,
+            name="clip",
+            clock=clock,
+            ended=threading.Event(),
+            pace="fast",
+            counters=DemuxCounters(),
+            session=0,
+            sequence=0,
+        )
+        batches = list(demuxer.batches(lambda: patience_s))
+    inner = [batch for batch in batches[2:-1] if not batch[-1].is_keyframe]
+    assert len(inner) >= 5
+    for batch in inner:
+        # the last packet before a multiple of the patience; a microsecond for the sums of floats
+        left_s = patience_s - (batch[-1].received_s + 1e-6) % patience_s
+        assert left_s < 1 / FPS + 2e-6

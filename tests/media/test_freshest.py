@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 from nvr.media.freshest import FreshestFrames
 from tests.media.frames import make_frame
@@ -42,3 +43,43 @@ def test_take_wakes_when_a_frame_comes_and_when_it_is_closed() -> None:
     threading.Timer(0.05, frames.close).start()
     assert frames.take(1, 30) == []
     assert frames.is_closed
+
+
+def test_the_ranked_go_first() -> None:
+    frames = FreshestFrames()
+    for source_id in range(4):
+        frames.put(make_frame(source_id=source_id))
+    taken = frames.take(2, 0, rank=lambda source_id, _: -source_id)
+    assert [frame.source_id for frame in taken] == [3, 2]
+    assert [frame.source_id for frame in frames.take(9, 0)] == [0, 1]
+
+
+def test_gathering_waits_for_the_cameras_that_gave_frames_lately() -> None:
+    frames = FreshestFrames()
+    for source_id in (0, 1):
+        frames.put(make_frame(source_id=source_id))
+    assert len(frames.take(9, 0, gather_s=3600)) == 2, "all who are expected are there"
+    frames.put(make_frame(source_id=0))
+    threading.Timer(0.05, frames.put, [make_frame(source_id=1)]).start()
+    assert len(frames.take(9, 0, gather_s=0.4)) == 2
+
+
+def test_gathering_ends_by_time_and_holds_up_no_frame_of_the_past() -> None:
+    frames = FreshestFrames()
+    for source_id in (0, 1):
+        frames.put(make_frame(source_id=source_id))
+    frames.take(9, 0)
+    frames.put(make_frame(source_id=0))
+    assert len(frames.take(9, 0, gather_s=0.02)) == 1, "the other one does not come"
+    frames.put(replace(make_frame(source_id=0), is_replayed=True))
+    assert len(frames.take(9, 0, gather_s=3600)) == 1
+
+
+def test_a_camera_that_is_gone_is_not_waited_for() -> None:
+    frames = FreshestFrames()
+    for source_id in (0, 1):
+        frames.put(make_frame(source_id=source_id))
+    frames.take(9, 0)
+    frames.forget(1)
+    frames.put(make_frame(source_id=0))
+    assert len(frames.take(9, 0, gather_s=3600)) == 1

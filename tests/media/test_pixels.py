@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nvr.core.errors import FrameError
-from nvr.media.pixels import shrink_to_bgr
+from nvr.media.pixels import cut_to_bgr, shrink_to_bgr, small_luma
 from tests.wall.fakes import Array, PlainFrame
 
 
@@ -50,3 +50,34 @@ def test_planes_of_another_shape_are_refused() -> None:
 
     with pytest.raises(FrameError, match=r"expected a plane of \(H, W\)"):
         shrink_to_bgr(Broken(0, 0.0), 64, 36)
+
+
+@pytest.mark.parametrize("is_planar", [True, False])
+def test_a_rectangle_is_cut_out_where_it_lies(is_planar: bool) -> None:
+    frame = _Halves(0, 0.0, width=640, height=360) if is_planar else PlainFrame(0, 0.0, luma=77, is_planar=False)
+    picture = cut_to_bgr(frame, (320, 100, 420, 201) if is_planar else (0, 0, 10, 10), 50, 50)
+    assert picture.shape == (50, 50, 3)
+    if is_planar:
+        assert picture[..., 2].min() > 235, "nothing of the black half"
+    else:
+        assert np.unique(picture).tolist() == [77]
+
+
+@pytest.mark.parametrize("box", [(0, 0, 0, 10), (-2, 0, 10, 10), (0, 0, 10_000, 10), (0, 20, 10, 10)])
+def test_a_rectangle_outside_of_the_frame_is_refused(box: tuple[int, int, int, int]) -> None:
+    with pytest.raises(FrameError, match="expected a box inside"):
+        cut_to_bgr(_Halves(0, 0.0, width=640, height=360), box, 50, 50)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((1280, 720), (180, 320)), ((900, 300), (107, 320)), ((64, 48), (48, 64))]
+)
+def test_the_small_luma_keeps_proportions_and_place(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    luma = small_luma(_Halves(0, 0.0, width=size[0], height=size[1]), 320)
+    assert luma.shape == expected
+    assert abs(int(luma[0, 0]) - 16) < 3
+    assert abs(int(luma[0, -1]) - 81) < 3
+
+
+def test_the_small_luma_of_a_frame_without_planes() -> None:
+    assert np.unique(small_luma(PlainFrame(0, 0.0, luma=77, is_planar=False), 320)).tolist() == [77]

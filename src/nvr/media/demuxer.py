@@ -172,8 +172,8 @@ class Demuxer:
         """Yield packets in order, several at once where nobody minds, until the source ends or `ended` is set.
 
         Args:
-            patience_s: Asked with each packet: how long the first of a batch may wait. A batch ends with the packet
-                that fills this time, and is yielded when that arrives; 0 yields each at once, a key frame always is.
+            patience_s: Asked with each packet: how long the first of a batch may wait. Batches end at the multiples
+                of this time on the monotonic clock; 0 yields each packet at once, a key frame always is.
                 The first batch of a live source is all that lay in buffers and the first packet after it.
 
         Raises:
@@ -200,11 +200,13 @@ class Demuxer:
         arrival_s = held[-1].arrival_s
         if self._last_arrival_s is not None:
             distance_s = min(arrival_s - self._last_arrival_s, IDLE_PATIENCE_S)  # a stall is no distance
-            self._distance_s += 0.1 * (distance_s - self._distance_s)
+            self._distance_s += (0.1 if self._distance_s else 1.0) * (distance_s - self._distance_s)
         self._last_arrival_s = arrival_s
-        span_s = arrival_s - held[0].arrival_s
-        # the next packet would come after half its distance too late
-        return span_s + 1.5 * self._distance_s >= patience_s
+        if patience_s <= 0:
+            return True
+        # by the machine's clock, so that all cameras end their batches together and their frames meet in one inference
+        due_s = (held[0].arrival_s // patience_s + 1) * patience_s
+        return arrival_s + self._distance_s > due_s  # the next packet would come too late
 
     def _read(self) -> Iterator[tuple[_Track, AnyPacket]]:
         read = self._container.demux(*(track.stream for track in self._tracks.values()))
