@@ -102,7 +102,7 @@ class MotionDetector:
         known.seen_s = now_s
         self._known.move_to_end(source_id)
         found = find_objects(*known.scene.compare(luma))
-        known.scene.learn(luma, _boxes_mask(found.xyxy_px, luma.shape))
+        known.scene.learn(luma, boxes_mask(found.xyxy_px, luma.shape))
         strong = found.confidence >= self._confidence_threshold
         scale = np.array([image.shape[1] / luma.shape[1], image.shape[0] / luma.shape[0]] * 2, np.float32)
         return Detections(found.xyxy_px[strong] * scale, found.confidence[strong], found.class_id[strong])
@@ -155,7 +155,8 @@ def find_objects(foreground: Mask, recent: Mask) -> Detections:
     return Detections(boxes[order].astype(np.float32), shares[order].astype(np.float32), np.zeros(len(order), np.int32))
 
 
-def _boxes_mask(xyxy_px: NDArray[np.float32], shape: tuple[int, ...]) -> Mask:
+def boxes_mask(xyxy_px: NDArray[np.float32], shape: tuple[int, ...]) -> Mask:
+    """Return 1 inside of (n, 4) boxes and 0 elsewhere; `shape` is rows and columns."""
     mask = np.zeros(shape, np.uint8)
     for left, top, right, bottom in xyxy_px.astype(np.int64):
         mask[top:bottom, left:right] = 1

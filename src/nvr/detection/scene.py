@@ -36,12 +36,18 @@ class Scene:
     """The background of one camera. For one thread at a time."""
 
     def __init__(self, luma: Luma) -> None:
+        self._is_new = True
         self._relearn(luma)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Rows and columns of the pictures that it knows."""
         return self._background.shape
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the last picture became the background at once."""
+        return self._is_new
 
     def compare(self, luma: Luma) -> tuple[Mask, Mask]:
         """Tell what is new in the next picture; `learn` from the same picture afterwards.
@@ -58,8 +64,8 @@ class Scene:
             self._background += shift
         magnitude = np.abs(difference)
         foreground = magnitude > np.maximum(_LEAST_CONTRAST, _DEVIATIONS * self._deviation)
-        is_new = abs(shift) > _RELEARN_SHIFT or np.count_nonzero(foreground) > _RELEARN_SHARE * foreground.size
-        if is_new:
+        self._is_new = abs(shift) > _RELEARN_SHIFT or np.count_nonzero(foreground) > _RELEARN_SHARE * foreground.size
+        if self._is_new:
             self._relearn(luma)
             return np.zeros(luma.shape, np.uint8), np.zeros(luma.shape, np.uint8)
         self._magnitude = magnitude
