@@ -2,16 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from nvr.bus.connection import MqttConnection
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import CancelledError, ConfigurationError, NvrError
 from nvr.detection.detections import Detector
 from nvr.detection.motion import MotionDetector
-from nvr.events.protocol import TopicKind, Topics, detections_prefix
+from nvr.events.protocol import TopicKind
 from nvr.events.schema import DetectionEvent, SourceEvent
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
@@ -19,10 +18,9 @@ from nvr.processor.camera import CameraReport
 from nvr.processor.camera_set import CameraSet
 from nvr.processor.health_watch import HealthHandler, HealthWatch
 from nvr.processor.model import load_configured_detector
-from nvr.processor.mqtt_sink import MQTTDetectionSink
 from nvr.processor.multiplexer import EventHandler, Multiplexer
+from nvr.processor.outlets import Outlets
 from nvr.processor.recorder_port import CameraRecorder
-from nvr.processor.sinks import MAX_FRAMES_IN_CALLBACK_QUEUE, EventSink, JsonLinesSink, SinkWorker
 from nvr.processor.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -104,14 +102,10 @@ class StreamProcessor:
             recorder=recorder,
             pre_roll_s=pre_roll_s,
         )
-        self._announcements: SinkWorker[SourceEvent] | None = None
-        self._event_sinks: list[SinkWorker[DetectionEvent]] = []
-        self._callback_sink: SinkWorker[tuple[DetectionEvent, Frame]] | None = None
-        self._connection: MqttConnection | None = None
+        self._outlets: Outlets | None = None
         self._health = HealthWatch(self._cameras.samples, clock=self._clock, on_change=on_health)
         self._multiplexer: Multiplexer | None = None
         self._watchdog: Watchdog | None = None
-        self._sinks: list[EventSink] = []
         self._is_started = False
         self._is_stopping = threading.Event()
         self._is_terminated = threading.Event()
@@ -156,7 +150,9 @@ class StreamProcessor:
     def _build(self, detector: Detector) -> None:
         config = self._config
         self._detector = detector
-        self._event_sinks = self._make_sinks()
+        self._outlets = Outlets(
+            config, clock=self._clock, on_event=self._on_event, is_recording=self._recorder is not None
+        )
         self._multiplexer = Multiplexer(
             self._frames,
             self._detector,
@@ -167,15 +163,13 @@ class StreamProcessor:
             # what moves has no class: a filter meant for a model that could not be had would hide all of it
             classes=() if isinstance(self._detector, MotionDetector) else config.classes,
         )
-        if self._on_event is not None:
-            self._callback_sink = self._make_callback_sink(self._on_event)
         self._cameras.prepare()
         if config.enable_watchdog:
             self._watchdog = Watchdog(self._cameras.streams, self._multiplexer, config.watchdog_timeout_s)
 
     def _close_unstarted(self, detector: Detector) -> None:
-        for sink in self._sinks:
-            sink.close()
+        if self._outlets is not None:
+            self._outlets.close_unstarted()
         if detector is not self._given_detector:
             detector.close()
         self._is_terminated.set()
@@ -213,10 +207,8 @@ class StreamProcessor:
         if self._multiplexer is not None:
             self._multiplexer.finish()
             self._multiplexer.join(FINISH_S)
-        for worker in self._event_sinks:
-            worker.stop(FINISH_S)
-        if self._callback_sink is not None:
-            self._callback_sink.stop(FINISH_S)
+        if self._outlets is not None:
+            self._outlets.drain(FINISH_S)
         self.terminate()
 
     @property
@@ -226,11 +218,7 @@ class StreamProcessor:
 
     def report(self) -> ProcessorReport:
         """Return the counters of this moment."""
-        multiplexer, connection, watchdog = self._multiplexer, self._connection, self._watchdog
-        workers: Sequence[SinkWorker[DetectionEvent] | SinkWorker[tuple[DetectionEvent, Frame]]] = [
-            *self._event_sinks,
-            *([self._callback_sink] if self._callback_sink else []),
-        ]
+        multiplexer, outlets, watchdog = self._multiplexer, self._outlets, self._watchdog
         return ProcessorReport(
             cameras=tuple(
                 camera.report(self._frames.replaced(camera.source_id), self._health.health(camera.source_id))
@@ -239,54 +227,17 @@ class StreamProcessor:
             analysed_frames=0 if multiplexer is None else multiplexer.analysed,
             batches=0 if multiplexer is None else multiplexer.batches,
             detector_failures=0 if multiplexer is None else multiplexer.failures,
-            lost_events=sum(worker.dropped + worker.failed for worker in workers)
-            + sum(sink.failures for sink in self._sinks),
-            is_broker_connected=connection is not None and connection.is_connected,
+            lost_events=0 if outlets is None else outlets.lost_events,
+            is_broker_connected=outlets is not None and outlets.is_broker_connected,
             watchdog_reconnects=0 if watchdog is None else watchdog.reconnects,
             detector_hangs=watchdog is not None and watchdog.detector_hangs,
         )
 
-    def _make_sinks(self) -> list[SinkWorker[DetectionEvent]]:
-        config = self._config
-        if config.jsonl_path is not None:
-            self._sinks.append(JsonLinesSink(config.jsonl_path, self._clock))
-        if config.mqtt_enabled:
-            self._connection = MqttConnection(config.broker, clock=self._clock)
-            prefix = detections_prefix(config.tenant, config.mqtt_topic_prefix)
-            self._sinks.append(MQTTDetectionSink(self._connection, prefix, qos=config.mqtt_qos, clock=self._clock))
-            if self._recorder is not None:
-                self._announcements = self._make_announcements(self._connection)
-        return [
-            SinkWorker(sink.name, sink.publish, queue_size=config.sink_queue_size, clock=self._clock, close=sink.close)
-            for sink in self._sinks
-        ]
-
-    def _make_announcements(self, connection: MqttConnection) -> SinkWorker[SourceEvent]:
-        kind = TopicKind.RECORDINGS
-        sink = MQTTDetectionSink(connection, Topics(self._config.tenant).prefix(kind), qos=kind.qos, clock=self._clock)
-        return SinkWorker(
-            "recordings", sink.publish, queue_size=self._config.sink_queue_size, clock=self._clock, close=sink.close
-        )
-
-    def _make_callback_sink(self, on_event: EventHandler) -> SinkWorker[tuple[DetectionEvent, Frame]]:
-        return SinkWorker(
-            "callback",
-            lambda item: on_event(*item),
-            queue_size=min(self._config.sink_queue_size, MAX_FRAMES_IN_CALLBACK_QUEUE),
-            clock=self._clock,
-        )
-
     def _start_threads(self) -> None:
-        if self._connection is not None:
-            self._connection.start()
-        for worker in self._event_sinks:
-            worker.start()
-        if self._callback_sink is not None:
-            self._callback_sink.start()
+        if self._outlets is not None:
+            self._outlets.start()
         if self._multiplexer is not None:
             self._multiplexer.start()
-        if self._announcements is not None:
-            self._announcements.start()
         if self._recorder is not None:
             self._recorder.start()
         self._cameras.start()
@@ -309,27 +260,19 @@ class StreamProcessor:
         if self._multiplexer is not None:
             self._multiplexer.request_stop()
             has_ended = self._multiplexer.join(left_s())
-        for worker in self._event_sinks:
-            worker.stop(left_s())
-        if self._callback_sink is not None:
-            self._callback_sink.stop(left_s())
-        if self._announcements is not None:
-            self._announcements.stop(left_s())
-        if self._connection is not None:
-            self._connection.stop(left_s())
+        if self._outlets is not None:
+            self._outlets.stop(left_s)
         self._cameras.stop(left_s)
         if self._detector is not None and self._given_detector is None and has_ended:
             self._detector.close()
 
     def announce(self, event: SourceEvent) -> None:
         """Publish what was recorded; any thread, never waits. Without a broker nobody is told."""
-        if self._announcements is not None:
-            self._announcements.put(event)
+        if self._outlets is not None:
+            self._outlets.announce(TopicKind.RECORDINGS, event)
 
     def _emit(self, event: DetectionEvent, frame: Frame) -> None:
         if self._recorder is not None:
             self._recorder.note_detections(event)
-        for worker in self._event_sinks:
-            worker.put(event)
-        if self._callback_sink is not None:
-            self._callback_sink.put((event, frame))
+        if self._outlets is not None:
+            self._outlets.put(event, frame)

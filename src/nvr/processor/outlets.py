@@ -1,0 +1,126 @@
+"""Where what a processor says goes: broker, file, callback, each behind a queue of its own."""
+
+from collections.abc import Callable, Sequence
+
+from nvr.bus.connection import MqttConnection
+from nvr.config.processor import StreamProcessorConfig
+from nvr.core.clock import Clock
+from nvr.core.errors import NvrError
+from nvr.events.protocol import TopicKind, Topics, detections_prefix
+from nvr.events.schema import DetectionEvent, SourceEvent
+from nvr.media.frame import Frame
+from nvr.processor.mqtt_sink import MQTTDetectionSink
+from nvr.processor.multiplexer import EventHandler
+from nvr.processor.sinks import MAX_FRAMES_IN_CALLBACK_QUEUE, EventSink, JsonLinesSink, SinkWorker
+
+Worker = SinkWorker[DetectionEvent] | SinkWorker[SourceEvent] | SinkWorker[tuple[DetectionEvent, Frame]]
+
+
+class Outlets:
+    """All sinks of one processor. Any thread may hand over; nothing waits."""
+
+    def __init__(
+        self, config: StreamProcessorConfig, *, clock: Clock, on_event: EventHandler | None, is_recording: bool
+    ) -> None:
+        """Make the sinks; nothing is connected before `start`.
+
+        Args:
+            config: The processor's settings.
+            clock: For reports and reconnects.
+            on_event: Takes each detection event with its frame, in a thread of its own.
+            is_recording: Whether there will be recordings to announce.
+
+        Raises:
+            ConfigurationError: A file cannot be written, or the broker's settings do not fit.
+        """
+        self._config = config
+        self._clock = clock
+        self._connection: MqttConnection | None = None
+        self._sinks: list[EventSink] = []
+        self._announcements: dict[TopicKind, SinkWorker[SourceEvent]] = {}
+        try:
+            self._open(is_recording)
+        except NvrError:
+            self.close_unstarted()
+            raise
+        self._detections = [
+            SinkWorker(sink.name, sink.publish, queue_size=config.sink_queue_size, clock=clock, close=sink.close)
+            for sink in self._sinks
+        ]
+        self._callback = None if on_event is None else self._make_callback(on_event)
+
+    @property
+    def lost_events(self) -> int:
+        """Detection events that were dropped because a sink was slow, or not taken by it."""
+        workers: list[Worker] = [*self._detections, *([self._callback] if self._callback else [])]
+        return sum(worker.dropped + worker.failed for worker in workers) + sum(sink.failures for sink in self._sinks)
+
+    @property
+    def is_broker_connected(self) -> bool:
+        """Whether the broker answers."""
+        return self._connection is not None and self._connection.is_connected
+
+    def start(self) -> None:
+        """Connect, and begin to deliver."""
+        if self._connection is not None:
+            self._connection.start()
+        for worker in self._workers():
+            worker.start()
+
+    def put(self, event: DetectionEvent, frame: Frame) -> None:
+        """Hand over what was seen in a frame."""
+        for worker in self._detections:
+            worker.put(event)
+        if self._callback is not None:
+            self._callback.put((event, frame))
+
+    def announce(self, kind: TopicKind, event: SourceEvent) -> None:
+        """Publish something else about a source; without a broker nobody is told."""
+        if kind in self._announcements:
+            self._announcements[kind].put(event)
+
+    def drain(self, timeout_s: float) -> None:
+        """Deliver what waits; nothing is taken afterwards."""
+        for worker in self._workers():
+            worker.stop(timeout_s)
+
+    def stop(self, left_s: Callable[[], float]) -> None:
+        """Deliver what can be delivered within what `left_s` tells, then hang up."""
+        for worker in self._workers():
+            worker.stop(left_s())
+        if self._connection is not None:
+            self._connection.stop(left_s())
+
+    def close_unstarted(self) -> None:
+        """Let go of files and connections where `start` was never called."""
+        for sink in self._sinks:
+            sink.close()
+
+    def _open(self, is_recording: bool) -> None:
+        config, clock = self._config, self._clock
+        if config.jsonl_path is not None:
+            self._sinks.append(JsonLinesSink(config.jsonl_path, clock))
+        if config.mqtt_enabled:
+            self._connection = MqttConnection(config.broker, clock=clock)
+            prefix = detections_prefix(config.tenant, config.mqtt_topic_prefix)
+            self._sinks.append(MQTTDetectionSink(self._connection, prefix, qos=config.mqtt_qos, clock=clock))
+            if is_recording:
+                self._announce_on(self._connection, TopicKind.RECORDINGS)
+
+    def _workers(self) -> Sequence[Worker]:
+        callback: list[Worker] = [] if self._callback is None else [self._callback]
+        return [*self._detections, *callback, *self._announcements.values()]
+
+    def _announce_on(self, connection: MqttConnection, kind: TopicKind) -> None:
+        sink = MQTTDetectionSink(connection, Topics(self._config.tenant).prefix(kind), qos=kind.qos, clock=self._clock)
+        self._announcements[kind] = SinkWorker(
+            kind.value, sink.publish, queue_size=self._config.sink_queue_size, clock=self._clock, close=sink.close
+        )
+
+    def _make_callback(self, on_event: EventHandler) -> SinkWorker[tuple[DetectionEvent, Frame]]:
+        return SinkWorker(
+            "callback",
+            lambda item: on_event(*item),
+            queue_size=min(self._config.sink_queue_size, MAX_FRAMES_IN_CALLBACK_QUEUE),
+            clock=self._clock,
+        )
