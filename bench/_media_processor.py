@@ -30,6 +30,7 @@ class NoDetector:
 
     model_id = "none"
     class_names = ()
+    canvas_size_px = None
     has_real_batches = False
 
     def __init__(self, n_cameras: int) -> None:

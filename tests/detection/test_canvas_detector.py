@@ -20,6 +20,7 @@ class BlockDetector:
 
     model_id = "blocks"
     class_names = ("block",)
+    canvas_size_px = CANVAS
     has_real_batches = False
 
     def __init__(self) -> None:

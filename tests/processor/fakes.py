@@ -13,6 +13,7 @@ class BrightSpotDetector:
 
     model_id = "bright-spot"
     class_names = ("spot",)
+    canvas_size_px: tuple[int, int] | None = None
 
     def __init__(self, *, has_real_batches: bool = True) -> None:
         self.has_real_batches = has_real_batches

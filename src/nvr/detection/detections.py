@@ -75,6 +75,14 @@ class Detector(Protocol):
         """
         ...
 
+    @property
+    def canvas_size_px(self) -> tuple[int, int] | None:
+        """Width and height of a picture composed of parts of many images, which it looks at without scaling it.
+
+        None where it must see whole images of one camera each.
+        """
+        ...
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """Find objects in a batch of images of any sizes; one answer per image, in order.
 

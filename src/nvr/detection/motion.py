@@ -77,6 +77,11 @@ class MotionDetector:
         del width, height
         return None
 
+    @property
+    def canvas_size_px(self) -> None:
+        """None: it compares whole pictures of a camera."""
+        return None
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """See `Detector.infer`."""
         ids = range(len(images)) if source_ids is None else source_ids

@@ -56,6 +56,11 @@ class NetworkDetector:
         even = (placement.width_px + placement.width_px % 2, placement.height_px + placement.height_px % 2)
         return even if even[0] < width and even[1] < height else None
 
+    @property
+    def canvas_size_px(self) -> tuple[int, int]:
+        """Width and height of the network's input."""
+        return self._spec.input_width_px, self._spec.input_height_px
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """See `Detector.infer`; the sources make no difference here."""
         if source_ids is not None and len(source_ids) != len(images):

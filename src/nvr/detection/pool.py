@@ -44,6 +44,11 @@ class DetectorPool:
         """See `Detector.input_size_px`."""
         return self._first.input_size_px(width, height)
 
+    @property
+    def canvas_size_px(self) -> tuple[int, int] | None:
+        """As of the detectors."""
+        return self._first.canvas_size_px
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """See `Detector.infer`; raises what the first detector that fails raises, once all have ended."""
         if source_ids is not None and len(source_ids) != len(images):

@@ -158,6 +158,11 @@ class RoboflowDetector:
         del width, height
         return None
 
+    @property
+    def canvas_size_px(self) -> None:
+        """None: what the model makes of an image before it looks at it is its own affair."""
+        return None
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """Find objects in a batch of images of any sizes; one answer per image, in order.
 
