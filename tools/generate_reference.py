@@ -74,17 +74,15 @@ def configuration_page() -> str:
 
 
 def sections() -> dict[str, type[BaseModel]]:
-    """Return the model of each section of a configuration file; of a list of sections, that of one of them."""
-    found: dict[str, type[BaseModel]] = {}
-    for name, field in FileConfig.model_fields.items():
+    """Return the model of each section of a configuration file, outer before inner; of a list, that of one entry."""
+    return dict(_sections_of(FileConfig, ""))
+
+
+def _sections_of(outer: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in outer.model_fields.items():
         if (model := _model(field.annotation)) is not None:
-            found[name] = model
-            found |= {
-                f"{name}.{inner}": each
-                for inner, inner_field in model.model_fields.items()
-                if (each := _model(inner_field.annotation)) is not None
-            }
-    return found
+            yield prefix + name, model
+            yield from _sections_of(model, f"{prefix}{name}.")
 
 
 def _model(annotation: object) -> type[BaseModel] | None:
@@ -96,10 +94,9 @@ def _model(annotation: object) -> type[BaseModel] | None:
 
 
 def _about(section: str) -> str:
-    outer, _, inner = section.partition(".")
-    field = FileConfig.model_fields[outer]
-    if not inner:
-        return field.description or ""
+    outer, _, inner = section.rpartition(".")
+    if not outer:
+        return FileConfig.model_fields[inner].description or ""
     return f"One entry of `{inner}` in `{outer}`. {(sections()[section].__doc__ or '').strip().splitlines()[0]}"
 
 
@@ -165,6 +162,8 @@ def _kind(schema: JsonValue) -> str:
             return " or ".join(_kind(choice) for choice in choices)
         case {"enum": [*allowed]}:
             return " or ".join(f"`{_yaml(each)}`" for each in allowed)
+        case {"prefixItems": [*items]}:
+            return f"[{', '.join(_kind(item) for item in items)}]"
         case {"type": "array", "items": items}:
             return "list of sections, see below" if _is_section(items) else f"list of {_kind(items)}"
         case {"type": "object", "additionalProperties": values} if _is_section(values):

@@ -1,11 +1,19 @@
 """One camera's own settings, where it differs from the others."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nvr.config.recording import RecordingModeText
 from nvr.config.streams import RtspTransport, StreamUri
+from nvr.config.zones import (
+    MAX_SHAPES,
+    LineConfig,
+    MotionMaskConfig,
+    ObjectFilterConfig,
+    ObjectMaskConfig,
+    ZoneConfig,
+)
 
 DecodeWord = Literal["adaptive", "all", "nonref", "keyframes"]
 HwaccelWord = Annotated[str, Field(pattern=r"^[a-z0-9_]{2,20}$")]
@@ -34,3 +42,27 @@ class CameraConfig(BaseModel):
         default=None, description="As `rtsp_transport` of the processor, for this camera."
     )
     record: RecordingModeText | None = Field(default=None, description="As `mode` of the recording, for this camera.")
+    zones: Annotated[tuple[ZoneConfig, ...], Field(max_length=MAX_SHAPES)] = Field(
+        default=(), description="Named areas of its picture, for events, counts and rules."
+    )
+    lines: Annotated[tuple[LineConfig, ...], Field(max_length=MAX_SHAPES)] = Field(
+        default=(), description="Named lines in its picture; crossings are counted by direction."
+    )
+    motion_masks: Annotated[tuple[MotionMaskConfig, ...], Field(max_length=MAX_SHAPES)] = Field(
+        default=(), description="Areas whose motion is no reason to look."
+    )
+    object_masks: Annotated[tuple[ObjectMaskConfig, ...], Field(max_length=MAX_SHAPES)] = Field(
+        default=(), description="Areas in which objects are not believed."
+    )
+    filters: Annotated[tuple[ObjectFilterConfig, ...], Field(max_length=MAX_SHAPES)] = Field(
+        default=(), description="What objects must be like to count; they apply before tracking."
+    )
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        for setting in ("zones", "lines", "motion_masks", "object_masks"):
+            names = [shape.name for shape in getattr(self, setting)]
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise ValueError(f"{setting}: the name {twice!r} is given twice")
+        return self

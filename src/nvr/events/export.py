@@ -14,7 +14,13 @@ from pydantic import JsonValue
 from pydantic.json_schema import models_json_schema
 
 from nvr.core.errors import ConfigurationError
-from nvr.events.examples import example_detection_event, example_segment_event, example_snapshot_event
+from nvr.events.examples import (
+    example_detection_event,
+    example_segment_event,
+    example_snapshot_event,
+    example_track_end,
+    example_track_start,
+)
 from nvr.events.protocol import ROOT, TopicKind
 from nvr.events.schema import SCHEMA_VERSION, SourceEvent
 
@@ -59,6 +65,11 @@ def sent_messages() -> tuple[SentMessage, ...]:
             TopicKind.DETECTIONS,
             "What a model saw in one analysed frame of one camera; sent also when it saw nothing.",
             {"every field set": example_detection_event()},
+        ),
+        SentMessage(
+            TopicKind.TRACKS,
+            "One object that is followed from frame to frame: it appeared, goes on, or is gone.",
+            {"a start": example_track_start(), "an end": example_track_end()},
         ),
         SentMessage(
             TopicKind.RECORDINGS,

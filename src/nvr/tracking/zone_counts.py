@@ -1,0 +1,64 @@
+"""Counters of one camera's zones and lines."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nvr.tracking.lines import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSnapshot:
+    """The counters of one zone, by class name."""
+
+    now: dict[str, int]
+    """Objects that stand in it; no entry for none."""
+    entered: dict[str, int]
+    """Objects that came in, or were first seen in it, since the start; who comes again counts again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineSnapshot:
+    """The counters of one line since the start, by class name."""
+
+    crossed_in: dict[str, int]
+    crossed_out: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CountsSnapshot:
+    """All counters of a camera at one time; zones and lines without any count are there too."""
+
+    zones: dict[str, ZoneSnapshot]
+    lines: dict[str, LineSnapshot]
+
+
+class ZoneCounts:
+    """Counts who comes, goes and crosses. For the thread of its lifecycle."""
+
+    def __init__(self, zones: Iterable[str], lines: Iterable[str]) -> None:
+        self._now = {zone: Counter[str]() for zone in zones}
+        self._entered = {zone: Counter[str]() for zone in self._now}
+        self._crossed: dict[str, dict[Direction, Counter[str]]] = {
+            line: {"in": Counter(), "out": Counter()} for line in lines
+        }
+
+    def enter(self, zone: str, class_name: str) -> None:
+        """Count an object that came in."""
+        self._now[zone][class_name] += 1
+        self._entered[zone][class_name] += 1
+
+    def leave(self, zone: str, class_name: str) -> None:
+        """Take an object that left off, by the class that it came in as."""
+        self._now[zone][class_name] -= 1
+
+    def cross(self, line: str, direction: Direction, class_name: str) -> None:
+        """Count an object that went over a line."""
+        self._crossed[line][direction][class_name] += 1
+
+    def snapshot(self) -> CountsSnapshot:
+        """Return all counters as they are now."""
+        return CountsSnapshot(
+            zones={zone: ZoneSnapshot(dict(+now), dict(self._entered[zone])) for zone, now in self._now.items()},
+            lines={line: LineSnapshot(dict(each["in"]), dict(each["out"])) for line, each in self._crossed.items()},
+        )
