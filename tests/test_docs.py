@@ -14,6 +14,7 @@ from nvr.events.export import sent_messages
 from nvr.events.protocol import TopicKind
 from nvr.events.recording_event import SegmentEvent
 from nvr.events.schema import MAX_MESSAGE_BYTES, BoundingBox, Detection, DetectionEvent, MessagePart
+from nvr.events.track_event import BestLook, LineCrossing, PathPoint, TrackEvent, ZoneVisit
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -96,7 +97,17 @@ def test_every_setting_is_explained() -> None:
             assert field.description, f"{section}.{name} has no description"
 
 
-MESSAGE_PARTS = [DetectionEvent, Detection, BoundingBox, SegmentEvent]
+MESSAGE_PARTS = [
+    DetectionEvent,
+    Detection,
+    BoundingBox,
+    TrackEvent,
+    BestLook,
+    PathPoint,
+    ZoneVisit,
+    LineCrossing,
+    SegmentEvent,
+]
 
 
 @pytest.mark.parametrize("model", MESSAGE_PARTS, ids=lambda model: model.__name__)

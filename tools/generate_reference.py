@@ -162,10 +162,8 @@ def _kind(schema: JsonValue) -> str:
             return " or ".join(_kind(choice) for choice in choices)
         case {"enum": [*allowed]}:
             return " or ".join(f"`{_yaml(each)}`" for each in allowed)
-        case {"prefixItems": [*items]}:
-            return f"[{', '.join(_kind(item) for item in items)}]"
-        case {"type": "array", "items": items}:
-            return "list of sections, see below" if _is_section(items) else f"list of {_kind(items)}"
+        case {"type": "array"}:
+            return _list_kind(schema)
         case {"type": "object", "additionalProperties": values} if _is_section(values):
             return "section by number, see below"
         case {"type": str(name), **rest}:
@@ -173,6 +171,16 @@ def _kind(schema: JsonValue) -> str:
             return word + _bounds(rest)
         case _:
             return "see there"
+
+
+def _list_kind(schema: Mapping[str, JsonValue]) -> str:
+    match schema:
+        case {"prefixItems": [*items]}:
+            return f"[{', '.join(_kind(item) for item in items)}]"
+        case {"items": items}:
+            return "list of sections, see below" if _is_section(items) else f"list of {_kind(items)}"
+        case _:
+            return "list"
 
 
 def _is_section(schema: JsonValue) -> bool:

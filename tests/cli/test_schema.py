@@ -13,6 +13,7 @@ def test_export_writes_the_documents_and_check_finds_them_current(tmp_path: Path
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == [
         "DetectionEvent.json",
         "SegmentEvent.json",
+        "TrackEvent.json",
         "asyncapi.yaml",
     ]
     assert set(written.output.split()) == {str(path) for path in tmp_path.rglob("*.*")}
@@ -24,7 +25,7 @@ def test_check_names_what_is_outdated_and_writes_nothing(tmp_path: Path) -> None
     (tmp_path / "asyncapi.yaml").write_text("asyncapi: 2.0.0\n")
     checked = runner.invoke(app, ["schema", "export", "--out", str(tmp_path), "--check"])
     assert checked.exit_code == 1
-    schemas = (tmp_path / "schemas" / f"{name}.json" for name in ("DetectionEvent", "SegmentEvent"))
+    schemas = (tmp_path / "schemas" / f"{name}.json" for name in ("DetectionEvent", "TrackEvent", "SegmentEvent"))
     outdated = [tmp_path / "asyncapi.yaml", *schemas]
     assert checked.output == "".join(f"outdated: {path}\n" for path in outdated)
     assert [path.name for path in tmp_path.iterdir()] == ["asyncapi.yaml"]
