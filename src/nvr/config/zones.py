@@ -95,7 +95,7 @@ class LineConfig(_Named):
     def _check_length(self) -> Self:
         if (length := max(abs(self.end[0] - self.start[0]), abs(self.end[1] - self.start[1]))) < 1e-3:
             raise ValueError(
-                f"start and end are the same place: {list(self.start)}, {list(self.end)}, {length:.2g} apart"
+                f"line {self.name!r}: start {list(self.start)} and end {list(self.end)} are only {length:.2g} apart"
             )
         return self
 
