@@ -3,11 +3,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from nvr.core.clock import SystemClock
+from nvr.config.camera import CameraConfig
+from nvr.core.backoff import Backoff
+from nvr.core.clock import Clock, SystemClock
 from nvr.detection.detections import Detections, Detector, Image
+from nvr.detection.region_planner import RegionSettings
 from nvr.events.schema import DetectionEvent
+from nvr.events.track_event import TrackEvent
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
+from nvr.processor.analyst import CameraAnalyst
+from nvr.processor.model_slot import ModelSlot
 from nvr.processor.multiplexer import Multiplexer
 from tests.media.frames import make_frame
 from tests.processor.fakes import BrightSpotDetector, FailingDetector, HangingDetector
@@ -19,17 +25,24 @@ def multiplexer(
     detector: Detector,
     emit: Callable[[DetectionEvent, Frame], None],
     max_batch: int = 8,
-    classes: tuple[str, ...] = (),
+    emit_track: Callable[[TrackEvent], None] = lambda _: None,
 ) -> Multiplexer:
+    clock = SystemClock()
     return Multiplexer(
         frames,
-        detector,
+        ModelSlot(detector, clock=clock, is_ours=False, backoff=Backoff(initial_s=0.01, max_s=0.01)),
+        lambda source_id: analyst(source_id, clock),
         emit,
-        clock=SystemClock(),
-        instance_id="p",
+        emit_track,
+        clock=clock,
+        name="multiplexer",
         max_batch=max_batch,
-        classes=classes,
     )
+
+
+def analyst(source_id: int, clock: Clock) -> CameraAnalyst:
+    camera = CameraConfig(uri="rtsp://192.0.2.1/live")
+    return CameraAnalyst(source_id, camera, instance_id="p", classes=(), regions=RegionSettings(), clock=clock)
 
 
 def test_one_inference_takes_the_frames_of_all_cameras() -> None:
@@ -79,7 +92,7 @@ def test_a_batch_is_no_larger_than_allowed() -> None:
     mux.request_stop()
     assert mux.join(10)
     assert [len(batch) for batch in detector.batches] == [2, 2, 1]
-    assert mux.batches == 3
+    assert mux.inferences == 5
 
 
 def test_a_detector_without_real_batches_gets_one_frame_at_a_time() -> None:
@@ -131,7 +144,10 @@ def test_bad_boxes_of_one_camera_cost_no_other_its_event(caplog: pytest.LogCaptu
     assert mux.join(30)
     assert [event.source_id for event in events] == [1]
     [record] = caplog.records
-    assert "camera 0: detector bright-spot: bad detection of 'spot': width: " in record.message
+    assert (
+        "camera 0: detector bright-spot: xyxy_px: expected left <= right, top <= bottom, got [9.0, 0.0, 1.0, 5.0]"
+        in record.message
+    )
     assert "\n" not in record.message
 
 

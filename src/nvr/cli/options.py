@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -68,6 +68,10 @@ Decode = Annotated[
     typer.Option(
         help="adaptive (key frames only while nothing moves), all, nonref, or keyframes.", rich_help_panel=_STREAMS
     ),
+]
+Multiplex = Annotated[
+    Literal["canvas", "frames"] | None,
+    typer.Option(help="Look at what moves in all cameras side by side in one picture, or at each frame as a whole."),
 ]
 Hwaccel = Annotated[
     str | None,

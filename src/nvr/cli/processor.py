@@ -42,6 +42,7 @@ def processor(
     ] = None,
     decode: options.Decode = None,
     hwaccel: options.Hwaccel = None,
+    multiplex: options.Multiplex = None,
     max_fps: Annotated[
         float | None, typer.Option(help="Most frames analysed per second and camera; 0 for no limit.")
     ] = None,
@@ -91,6 +92,7 @@ def processor(
         classes=None if classes is None else tuple(name.strip() for name in classes.split(",") if name.strip()),
         decode=decode,
         hwaccel=hwaccel,
+        multiplex=multiplex,
         max_fps=max_fps or None,
         instance_id=instance_id,
         mqtt_host=mqtt_host,

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from nvr.config.models import ModelText
 from nvr.config.recording import RecordingModeText
 from nvr.config.streams import RtspTransport, StreamUri
 from nvr.config.zones import (
@@ -42,6 +43,7 @@ class CameraConfig(BaseModel):
         default=None, description="As `rtsp_transport` of the processor, for this camera."
     )
     record: RecordingModeText | None = Field(default=None, description="As `mode` of the recording, for this camera.")
+    model_id: ModelText | None = Field(default=None, description="As `model_id` of the processor, for this camera.")
     zones: Annotated[tuple[ZoneConfig, ...], Field(max_length=MAX_SHAPES)] = Field(
         default=(), description="Named areas of its picture, for events, counts and rules."
     )

@@ -51,8 +51,23 @@ class StreamProcessorConfig(StreamSettings, MqttSettings):
         default=5.0, description="Most frames per second that are analysed of each camera; none: as many as possible."
     )
     max_batch: Annotated[int, Field(ge=1, le=256)] = Field(
-        default=16,
-        description="Most frames in one inference where that gains (GPU); what is ready goes, none waits for more.",
+        default=32, description="Most frames, one of each camera, that are looked at together."
+    )
+    multiplex: Literal["canvas", "frames"] = Field(
+        default="canvas",
+        description="`canvas`: what moves in all cameras is looked at side by side in one picture, and each whole "
+        "picture now and then; `frames`: each frame as a whole.",
+    )
+    max_wait_ms: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = Field(
+        default=50.0,
+        description="How long a frame may wait for those of other cameras, so that they share an inference.",
+    )
+    full_look_s: Annotated[float, Field(ge=0.1, le=3600, allow_inf_nan=False)] = Field(
+        default=10.0, description="`canvas` looks at the whole picture of each camera every so many seconds."
+    )
+    inference_threads: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None,
+        description="Copies of the model, with a thread each, where it runs on a CPU; none: one per core, at most 4.",
     )
     mqtt_enabled: bool = Field(default=True, description="Publish to the broker; false where another sink is enough.")
     mqtt_qos: Literal[0, 1, 2] = Field(

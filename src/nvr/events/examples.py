@@ -24,6 +24,7 @@ def example_detection_event() -> DetectionEvent:
                 tracker_id=17,
                 class_id=0,
                 zones=("entrance",),
+                held=False,
             ),
             Detection(
                 class_name="car",

@@ -140,6 +140,11 @@ class Detection(MessagePart):
     tracker_id: Int64 | None = Field(default=None, description="The track it belongs to, unique per source.")
     class_id: Int64 | None = Field(default=None, description="Number of the class in the model's list.")
     zones: tuple[str, ...] = Field(default=(), description="Names of the zones it stands in.")
+    held: bool | None = Field(
+        default=None,
+        description="True for an object that was not looked at again in this frame, since nothing moved there: it is "
+        "where it was.",
+    )
 
 
 class DetectionEvent(SourceEvent):

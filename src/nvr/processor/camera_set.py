@@ -35,6 +35,7 @@ class CameraSet:
         config: StreamProcessorConfig,
         *,
         sink: FrameSink,
+        admit: Callable[[int, CameraConfig], None],
         forget: Callable[[int], None],
         clock: Clock,
         recorder: CameraRecorder | None = None,
@@ -45,6 +46,7 @@ class CameraSet:
         Args:
             config: The processor's settings.
             sink: Takes the frames of all cameras.
+            admit: Called with each camera before its first frame; may refuse it with a ConfigurationError.
             forget: Called with the source id of a camera that is gone.
             clock: For time stamps and intervals.
             recorder: Told of each camera that comes and goes.
@@ -54,6 +56,7 @@ class CameraSet:
         self._pre_roll_s = pre_roll_s
         self._config = config
         self._sink = sink
+        self._admit = admit
         self._forget = forget
         self._clock = clock
         self._lock = threading.Lock()
@@ -213,6 +216,7 @@ class CameraSet:
         return config
 
     def _make(self, source_id: int, camera: CameraConfig) -> Camera:
+        self._admit(source_id, camera)
         return Camera(source_id, camera, self._config, sink=self._sink, clock=self._clock, pre_roll_s=self._pre_roll_s)
 
     def _start(self, camera: Camera) -> None:

@@ -1,6 +1,6 @@
 """From a detector's arrays to the event that travels."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -11,31 +11,45 @@ from nvr.detection.detections import Detections
 from nvr.events.schema import BoundingBox, Detection, DetectionEvent
 from nvr.media.frame import Frame
 
+ZonesAt = Callable[[Sequence[float], str], tuple[str, ...]]
+"""Names of the zones in which a box (left, top, right, bottom in source pixels) of a class stands."""
 
-def to_detections(found: Detections, class_names: Sequence[str], classes: Collection[str] = ()) -> list[Detection]:
+
+def to_detections(
+    found: Detections,
+    class_names: Sequence[str],
+    *,
+    track_ids: Sequence[int] = (),
+    zones_at: ZonesAt | None = None,
+    is_held: bool = False,
+) -> list[Detection]:
     """Return what a detector found as messages, strongest first.
 
     Args:
         found: Boxes in source pixels.
         class_names: Names by class id; an id beyond them is named by its number.
-        classes: Names to keep; empty keeps all.
+        track_ids: The track of each, 0 for none; empty where there are no tracks.
+        zones_at: Tells the zones; None where there are none.
+        is_held: They were not looked at in this frame, and are where they were.
 
     Raises:
         MessageError: A box is inside out or not finite, or a confidence is none.
     """
     detections = []
-    for xyxy_px, confidence, class_id in zip(
-        found.xyxy_px.tolist(), found.confidence.tolist(), found.class_id.tolist(), strict=True
+    ids = list(track_ids) or [0] * len(found)
+    for xyxy_px, confidence, class_id, track_id in zip(
+        found.xyxy_px.tolist(), found.confidence.tolist(), found.class_id.tolist(), ids, strict=True
     ):
         class_name = class_names[class_id] if 0 <= class_id < len(class_names) else str(class_id)
-        if classes and class_name not in classes:
-            continue
         try:
             detection = Detection(
                 class_name=class_name,
                 confidence=round(min(confidence, 1.0), 4),
                 bbox=_rounded_box(xyxy_px),
                 class_id=class_id,
+                tracker_id=track_id or None,
+                zones=() if zones_at is None else zones_at(xyxy_px, class_name),
+                held=is_held or None,
             )
         except ValidationError as error:
             raise MessageError(f"bad detection of {class_name!r}: {first_problem(error)}") from error

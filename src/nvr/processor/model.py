@@ -1,7 +1,9 @@
 """The detector that a processor's settings ask for."""
 
 import logging
+import os
 from collections.abc import Callable
+from functools import partial
 
 from nvr.assets.model_ref import resolve_model
 from nvr.assets.store import AssetStore
@@ -10,8 +12,12 @@ from nvr.core.errors import CancelledError, DownloadError, NvrError, OfflineErro
 from nvr.detection.detections import Detector
 from nvr.detection.load import load_detector
 from nvr.detection.motion import MotionDetector
+from nvr.detection.pool import DetectorPool
 
 logger = logging.getLogger(__name__)
+
+MOST_THREADS = 4
+"""Unless more are asked for: decoding needs cores, too."""
 
 
 def load_configured_detector(config: StreamProcessorConfig, is_cancelled: Callable[[], bool]) -> Detector:
@@ -56,10 +62,14 @@ def _load(config: StreamProcessorConfig, is_cancelled: Callable[[], bool]) -> De
         )
     if model.path is None:
         raise UnsupportedError(f"model {model.model_id} has no file")
-    return load_detector(
+    load = partial(
+        load_detector,
         model.model_id,
         model.path,
         model.spec,
         confidence_threshold=config.confidence_threshold,
         classes=config.classes or None,
     )
+    first = load()
+    n = config.inference_threads or min(len(os.sched_getaffinity(0)), MOST_THREADS)
+    return first if first.has_real_batches or n == 1 else DetectorPool([first, *(load() for _ in range(n - 1))])

@@ -1,87 +1,106 @@
-"""The one thread that looks: freshest frames of all cameras, one inference, one event each."""
+"""The one thread that looks: freshest frames of all cameras, as few inferences as they fit into, one event each."""
 
+import contextlib
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from nvr.core.clock import Clock
-from nvr.core.errors import FrameError, MessageError
-from nvr.core.rate import RateMeter
+from nvr.core.errors import CancelledError, FrameError, InvalidInputError
 from nvr.core.throttle import ThrottledLog
-from nvr.detection.detections import Detector, Image
+from nvr.detection.detections import Detections, Detector
+from nvr.detection.motion import MotionDetector
 from nvr.events.schema import DetectionEvent
+from nvr.events.track_event import TrackEndReason, TrackEvent
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
-from nvr.media.pixels import shrink_to_bgr
-from nvr.processor.event_builder import build_event, to_detections
+from nvr.processor.analyst import CameraAnalyst, ModelFacts
+from nvr.processor.eye import Eye, Glance, open_eye
+from nvr.processor.model_slot import ModelInUse, ModelSlot
 
 logger = logging.getLogger(__name__)
 
 EventHandler = Callable[[DetectionEvent, Frame], None]
+TrackHandler = Callable[[TrackEvent], None]
 
 POLL_S = 0.25
 """How often the thread looks whether it shall stop while no camera delivers."""
 
-PAUSE_AFTER_FAILURE_S = 0.1
+STARVING_S = 1.0
+"""A frame that has waited for longer goes before those of cameras where something happens."""
 
 
 class Multiplexer:
-    """Batches what is ready and never waits in turn.
+    """Takes what is ready of all cameras and looks at it with one model.
 
-    A detector that raises costs the frames of that batch, not the thread: the trouble is logged and counted.
+    A model that takes canvases sees the parts of all frames that are worth a look, side by side; another one sees
+    whole frames. One that raises costs the frames of that batch, not the thread: its slot says that it is degraded.
     """
 
     def __init__(
         self,
         frames: FreshestFrames,
-        detector: Detector,
+        slot: ModelSlot,
+        make_analyst: Callable[[int], CameraAnalyst | None],
         emit: EventHandler,
+        emit_track: TrackHandler,
         *,
         clock: Clock,
-        instance_id: str,
+        name: str,
         max_batch: int,
-        classes: Collection[str] = (),
+        gather_s: float = 0.0,
+        wants_canvases: bool = True,
     ) -> None:
         """Prepare the thread.
 
         Args:
             frames: Where the cameras put their frames.
-            detector: Used by this thread alone; closed by whoever made it.
+            slot: The model, used by this thread alone; closed by whoever made it.
+            make_analyst: Called with the source id of each camera that shows up; None for one that is gone.
             emit: Takes each event with its frame, in this thread; must be quick and raise nothing.
+            emit_track: The same for tracks.
             clock: For latencies.
-            instance_id: Goes into each event.
-            max_batch: Most frames in one inference, of a detector that has real batches; another gets one at a time,
-                so that the event of the first frame does not wait for the last.
-            classes: Names to publish; empty for all.
+            name: Of the thread.
+            max_batch: Most frames that are looked at together. A model without canvases and real batches gets one at a
+                time, so that the event of the first frame does not wait for the last.
+            gather_s: How long a frame may wait for those of other cameras.
+            wants_canvases: Whether a model that takes canvases gets them.
         """
         self._frames = frames
-        self._detector = detector
+        self._slot = slot
+        self._make_analyst = make_analyst
         self._emit = emit
+        self._emit_track = emit_track
         self._clock = clock
-        self._instance_id = instance_id
-        self._max_batch = max_batch if detector.has_real_batches else 1
-        self._classes = frozenset(classes)
+        self._max_batch = max_batch
+        self._gather_s = gather_s
+        self._wants_canvases = wants_canvases
+        self._analysts: dict[int, CameraAnalyst] = {}
+        self._gone: deque[int] = deque()
+        self._eye: Eye | None = None
+        self._generation = 0
+        self._past_inferences = 0
         self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"multiplexer-{instance_id}", daemon=True)
-        self._rates: dict[int, RateMeter] = {}
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._busy_since_s: float | None = None
         self._trouble = ThrottledLog(logger, logging.ERROR, clock=clock)
         self._analysed = 0
-        self._batches = 0
 
     @property
     def analysed(self) -> int:
-        """Frames looked at so far."""
+        """Frames so far, those too in which nothing was worth a look."""
         return self._analysed
 
     @property
-    def batches(self) -> int:
-        """Inferences so far."""
-        return self._batches
+    def inferences(self) -> int:
+        """Pictures that models have looked at so far."""
+        return self._past_inferences + (0 if self._eye is None else self._eye.inferences)
 
     @property
     def failures(self) -> int:
-        """Inferences and frames that failed so far."""
+        """Batches and frames that failed so far."""
         return self._trouble.total
 
     def busy_for_s(self) -> float:
@@ -92,6 +111,10 @@ class Multiplexer:
     def start(self) -> None:
         """Begin, in the background."""
         self._thread.start()
+
+    def forget(self, source_id: int) -> None:
+        """End the tracks of a camera that is gone, before the next frame; any thread."""
+        self._gone.append(source_id)
 
     def finish(self) -> None:
         """Ask the thread to look at what waits and then end, without waiting."""
@@ -109,67 +132,93 @@ class Multiplexer:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        with contextlib.suppress(CancelledError):
+            self._use(self._slot.current())
         while not self._is_stopping.is_set():
-            frames = self._frames.take(self._max_batch, POLL_S)
-            if not frames:
-                if self._frames.is_closed:
-                    return
-                continue
-            try:
-                self._analyse(frames)
-            except Exception as error:  # noqa: BLE001 - the supervisor loop: a failing model must not end the cameras
-                sources = ", ".join(f"source {frame.source_id}" for frame in frames)
-                self._trouble.report(f"detector {self._detector.model_id} failed on {sources}: {error!r}", error)
-                self._is_stopping.wait(PAUSE_AFTER_FAILURE_S)
-            finally:
-                self._busy_since_s = None
+            self._say_goodbye("removed")
+            self._is_stopping.wait(self._slot.retry_in_s())
+            limit = 1 if self._eye is None or self._eye.is_one_by_one else self._max_batch
+            frames = self._frames.take(limit, POLL_S, gather_s=self._gather_s, rank=self._rank)
+            if frames:
+                try:
+                    self._analyse(frames, self._slot.current())
+                except CancelledError:
+                    break
+            elif self._frames.is_closed:
+                break
+        self._gone.extend(self._analysts)
+        self._say_goodbye("shutdown")
 
-    def _analyse(self, frames: list[Frame]) -> None:
-        readable, images = self._to_images(frames)
-        if not images:
-            return
-        started_s = self._clock.monotonic()
-        self._busy_since_s = started_s
-        found = self._detector.infer(images, [frame.source_id for frame in readable])
-        inference_time_ms = (self._clock.monotonic() - started_s) * 1000
-        self._busy_since_s = None
-        self._batches += 1
-        for frame, image, small in zip(readable, images, found, strict=True):
-            self._analysed += 1
-            detections = small.scaled(frame.width / image.shape[1], frame.height / image.shape[0])
-            try:
-                event = build_event(
-                    frame,
-                    to_detections(detections, self._detector.class_names, self._classes),
-                    model_id=self._detector.model_id,
-                    instance_id=self._instance_id,
-                    inference_time_ms=inference_time_ms,
-                    fps=self._rate_of(frame),
-                    now=self._clock.now(),
-                )
-            except MessageError as error:
-                self._trouble.report(f"camera {frame.source_id}: detector {self._detector.model_id}: {error}")
-            else:
-                self._emit(event, frame)
+    def _analyse(self, frames: Sequence[Frame], model: ModelInUse) -> None:
+        try:
+            if model.generation != self._generation:
+                self._use(model)
+            if self._eye is not None:
+                self._look(frames, self._eye, model.detector)
+        except Exception as error:  # noqa: BLE001 - the supervisor loop: a failing model must not end the cameras
+            sources = ", ".join(f"source {frame.source_id}" for frame in frames)
+            self._trouble.report(f"detector {model.detector.model_id} failed on {sources}: {error!r}", error)
+            self._slot.failed(error)
+        else:
+            self._slot.succeeded()
+        finally:
+            self._busy_since_s = None
 
-    def _to_images(self, frames: list[Frame]) -> tuple[list[Frame], list[Image]]:
-        readable: list[Frame] = []
-        images: list[Image] = []
+    def _use(self, model: ModelInUse) -> None:
+        self._past_inferences = self.inferences
+        self._eye = open_eye(model.detector, wants_canvases=self._wants_canvases)
+        self._generation = model.generation
+
+    def _look(self, frames: Sequence[Frame], eye: Eye, detector: Detector) -> None:
+        glances = []
         for frame in frames:
+            analyst = self._analyst(frame.source_id)
             try:
-                images.append(self._to_image(frame))
+                if analyst is not None:
+                    glances.append(eye.prepare(frame, analyst))
             except FrameError as error:
                 self._trouble.report(str(error))
-            else:
-                readable.append(frame)
-        return readable, images
+        if not glances:
+            return
+        started_s = self._busy_since_s = self._clock.monotonic()
+        found = eye.look(glances)
+        facts = ModelFacts(
+            detector.model_id,
+            detector.class_names,
+            inference_time_ms=(self._clock.monotonic() - started_s) * 1000,
+            has_classes=not isinstance(detector, MotionDetector),
+        )
+        self._busy_since_s = None
+        for glance, seen in zip(glances, found, strict=True):
+            self._conclude(glance, seen, facts)
 
-    def _to_image(self, frame: Frame) -> Image:
-        size = self._detector.input_size_px(frame.width, frame.height)
-        return frame.to_bgr() if size is None else shrink_to_bgr(frame, *size)
+    def _conclude(self, glance: Glance, found: Detections | None, facts: ModelFacts) -> None:
+        self._analysed += 1
+        if found is None:
+            facts = replace(facts, inference_time_ms=0.0)
+        try:
+            event, tracks = glance.analyst.conclude(glance.frame, found, glance.plan, facts)
+        except InvalidInputError as error:
+            self._trouble.report(f"camera {glance.frame.source_id}: detector {facts.model_id}: {error}")
+            return
+        self._emit(event, glance.frame)
+        for track in tracks:
+            self._emit_track(track)
 
-    def _rate_of(self, frame: Frame) -> float:
-        meter = self._rates.setdefault(frame.source_id, RateMeter())
-        now_s = self._clock.monotonic()
-        meter.count(now_s)
-        return meter.per_second(now_s)
+    def _analyst(self, source_id: int) -> CameraAnalyst | None:
+        analyst = self._analysts.get(source_id) or self._make_analyst(source_id)
+        if analyst is not None:
+            self._analysts[source_id] = analyst
+        return analyst
+
+    def _rank(self, source_id: int, waits_s: float) -> float:
+        if waits_s > STARVING_S:
+            return -2 * STARVING_S - waits_s
+        analyst = self._analysts.get(source_id)
+        return -waits_s - (STARVING_S if analyst is not None and analyst.is_active else 0.0)
+
+    def _say_goodbye(self, reason: TrackEndReason) -> None:
+        while self._gone:
+            analyst = self._analysts.pop(self._gone.popleft(), None)
+            for track in () if analyst is None else analyst.finish(reason):
+                self._emit_track(track)

@@ -8,19 +8,31 @@ from nvr.core.clock import Clock
 from nvr.core.errors import NvrError
 from nvr.events.protocol import TopicKind, Topics, detections_prefix
 from nvr.events.schema import DetectionEvent, SourceEvent
+from nvr.events.track_event import TrackEvent
 from nvr.media.frame import Frame
 from nvr.processor.mqtt_sink import MQTTDetectionSink
-from nvr.processor.multiplexer import EventHandler
+from nvr.processor.multiplexer import EventHandler, TrackHandler
 from nvr.processor.sinks import MAX_FRAMES_IN_CALLBACK_QUEUE, EventSink, JsonLinesSink, SinkWorker
 
-Worker = SinkWorker[DetectionEvent] | SinkWorker[SourceEvent] | SinkWorker[tuple[DetectionEvent, Frame]]
+Worker = (
+    SinkWorker[DetectionEvent]
+    | SinkWorker[SourceEvent]
+    | SinkWorker[TrackEvent]
+    | SinkWorker[tuple[DetectionEvent, Frame]]
+)
 
 
 class Outlets:
     """All sinks of one processor. Any thread may hand over; nothing waits."""
 
     def __init__(
-        self, config: StreamProcessorConfig, *, clock: Clock, on_event: EventHandler | None, is_recording: bool
+        self,
+        config: StreamProcessorConfig,
+        *,
+        clock: Clock,
+        on_event: EventHandler | None,
+        on_track: TrackHandler | None,
+        is_recording: bool,
     ) -> None:
         """Make the sinks; nothing is connected before `start`.
 
@@ -28,6 +40,7 @@ class Outlets:
             config: The processor's settings.
             clock: For reports and reconnects.
             on_event: Takes each detection event with its frame, in a thread of its own.
+            on_track: Takes what is said about tracks, in a thread of its own.
             is_recording: Whether there will be recordings to announce.
 
         Raises:
@@ -48,6 +61,11 @@ class Outlets:
             for sink in self._sinks
         ]
         self._callback = None if on_event is None else self._make_callback(on_event)
+        self._track_callback = (
+            None
+            if on_track is None
+            else SinkWorker("track callback", on_track, queue_size=config.sink_queue_size, clock=clock)
+        )
 
     @property
     def lost_events(self) -> int:
@@ -73,6 +91,12 @@ class Outlets:
             worker.put(event)
         if self._callback is not None:
             self._callback.put((event, frame))
+
+    def put_track(self, event: TrackEvent) -> None:
+        """Hand over what is to be said about a track."""
+        self.announce(TopicKind.TRACKS, event)
+        if self._track_callback is not None:
+            self._track_callback.put(event)
 
     def announce(self, kind: TopicKind, event: SourceEvent) -> None:
         """Publish something else about a source; without a broker nobody is told."""
@@ -104,12 +128,13 @@ class Outlets:
             self._connection = MqttConnection(config.broker, clock=clock)
             prefix = detections_prefix(config.tenant, config.mqtt_topic_prefix)
             self._sinks.append(MQTTDetectionSink(self._connection, prefix, qos=config.mqtt_qos, clock=clock))
+            self._announce_on(self._connection, TopicKind.TRACKS)
             if is_recording:
                 self._announce_on(self._connection, TopicKind.RECORDINGS)
 
     def _workers(self) -> Sequence[Worker]:
-        callback: list[Worker] = [] if self._callback is None else [self._callback]
-        return [*self._detections, *callback, *self._announcements.values()]
+        callbacks = [worker for worker in (self._callback, self._track_callback) if worker is not None]
+        return [*self._detections, *callbacks, *self._announcements.values()]
 
     def _announce_on(self, connection: MqttConnection, kind: TopicKind) -> None:
         sink = MQTTDetectionSink(connection, Topics(self._config.tenant).prefix(kind), qos=kind.qos, clock=self._clock)

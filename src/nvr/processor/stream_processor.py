@@ -9,16 +9,17 @@ from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import CancelledError, ConfigurationError, NvrError
 from nvr.detection.detections import Detector
-from nvr.detection.motion import MotionDetector
 from nvr.events.protocol import TopicKind
 from nvr.events.schema import DetectionEvent, SourceEvent
+from nvr.events.track_event import TrackEvent
 from nvr.media.frame import Frame
-from nvr.media.freshest import FreshestFrames
 from nvr.processor.camera import CameraReport
 from nvr.processor.camera_set import CameraSet
 from nvr.processor.health_watch import HealthHandler, HealthWatch
-from nvr.processor.model import load_configured_detector
-from nvr.processor.multiplexer import EventHandler, Multiplexer
+from nvr.processor.model_bank import ModelBank
+from nvr.processor.model_slot import ModelStatus
+from nvr.processor.model_swap import ModelSwap
+from nvr.processor.multiplexer import EventHandler, TrackHandler
 from nvr.processor.outlets import Outlets
 from nvr.processor.recorder_port import CameraRecorder
 from nvr.processor.watchdog import Watchdog
@@ -43,7 +44,9 @@ class ProcessorReport:
 
     cameras: tuple[CameraReport, ...]
     analysed_frames: int
-    batches: int
+    """Those too in which nothing was worth a look."""
+    inferences: int
+    """Pictures that the models have looked at."""
     detector_failures: int
     lost_events: int
     """Dropped because a sink was slow, or not taken by the broker, the disk or the callback."""
@@ -52,6 +55,8 @@ class ProcessorReport:
     """Cameras that were told to begin anew because they showed nothing."""
     detector_hangs: bool
     """Whether the present inference takes longer than the watchdog's timeout."""
+    models: tuple[ModelStatus, ...] = ()
+    """How each model does."""
 
 
 class StreamProcessor:
@@ -65,6 +70,7 @@ class StreamProcessor:
         config: StreamProcessorConfig,
         *,
         on_event: EventHandler | None = None,
+        on_track: TrackHandler | None = None,
         on_health: HealthHandler | None = None,
         detector: Detector | None = None,
         recorder: CameraRecorder | None = None,
@@ -76,6 +82,7 @@ class StreamProcessor:
         Args:
             config: All settings.
             on_event: Takes each event and its frame, in a thread of its own; if it is slow, the oldest are dropped.
+            on_track: Takes each start, update and end of a track, in a thread of its own.
             on_health: Takes each change of a camera's health, in a thread of its own.
             detector: Used instead of the model that `config` names; the processor does not close it.
             recorder: Records the cameras; started and stopped with the processor.
@@ -89,22 +96,22 @@ class StreamProcessor:
             raise ConfigurationError("there is no camera: give at least one stream URI")
         self._config = config
         self._on_event = on_event
+        self._on_track = on_track
         self._given_detector = detector
-        self._detector: Detector | None = None
         self._clock = clock or SystemClock()
-        self._frames = FreshestFrames()
+        self._models = ModelBank(config, self._emit, self._emit_track, clock=self._clock)
         self._recorder = recorder
         self._cameras = CameraSet(
             config,
-            sink=self._frames,
-            forget=self._frames.forget,
+            sink=self._models,
+            admit=self._models.admit,
+            forget=self._models.forget,
             clock=self._clock,
             recorder=recorder,
             pre_roll_s=pre_roll_s,
         )
         self._outlets: Outlets | None = None
         self._health = HealthWatch(self._cameras.samples, clock=self._clock, on_change=on_health)
-        self._multiplexer: Multiplexer | None = None
         self._watchdog: Watchdog | None = None
         self._is_started = False
         self._is_stopping = threading.Event()
@@ -129,49 +136,41 @@ class StreamProcessor:
             if self._is_started or self._is_stopping.is_set():
                 raise RuntimeError("a processor is started once")
             self._is_started = True
-        detector = self._given_detector or load_configured_detector(self._config, self._is_stopping.is_set)
+        self._models.load(self._is_stopping.is_set, self._given_detector)
         with self._lifecycle:
             try:
                 if self._is_stopping.is_set():
                     raise CancelledError("the processor was terminated while its model was loaded")
-                self._build(detector)
+                self._build()
             except NvrError:
-                self._close_unstarted(detector)
+                self._close_unstarted()
                 raise
             self._start_threads()
         logger.info(
             "watching %d camera%s with %s as instance %s",
             len(self._cameras),
             "" if len(self._cameras) == 1 else "s",
-            detector.model_id,
+            " and ".join(status.model_id for status in self._models.statuses),
             self._config.instance_id,
         )
 
-    def _build(self, detector: Detector) -> None:
+    def _build(self) -> None:
         config = self._config
-        self._detector = detector
         self._outlets = Outlets(
-            config, clock=self._clock, on_event=self._on_event, is_recording=self._recorder is not None
-        )
-        self._multiplexer = Multiplexer(
-            self._frames,
-            self._detector,
-            self._emit,
+            config,
             clock=self._clock,
-            instance_id=config.instance_id,
-            max_batch=config.max_batch,
-            # what moves has no class: a filter meant for a model that could not be had would hide all of it
-            classes=() if isinstance(self._detector, MotionDetector) else config.classes,
+            on_event=self._on_event,
+            on_track=self._on_track,
+            is_recording=self._recorder is not None,
         )
         self._cameras.prepare()
         if config.enable_watchdog:
-            self._watchdog = Watchdog(self._cameras.streams, self._multiplexer, config.watchdog_timeout_s)
+            self._watchdog = Watchdog(self._cameras.streams, self._models, config.watchdog_timeout_s)
 
-    def _close_unstarted(self, detector: Detector) -> None:
+    def _close_unstarted(self) -> None:
         if self._outlets is not None:
             self._outlets.close_unstarted()
-        if detector is not self._given_detector:
-            detector.close()
+        self._models.close()
         self._is_terminated.set()
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -204,9 +203,7 @@ class StreamProcessor:
         logger.info("instance %s has stopped", self._config.instance_id)
 
     def _finish(self) -> None:
-        if self._multiplexer is not None:
-            self._multiplexer.finish()
-            self._multiplexer.join(FINISH_S)
+        self._models.finish(FINISH_S)
         if self._outlets is not None:
             self._outlets.drain(FINISH_S)
         self.terminate()
@@ -218,26 +215,26 @@ class StreamProcessor:
 
     def report(self) -> ProcessorReport:
         """Return the counters of this moment."""
-        multiplexer, outlets, watchdog = self._multiplexer, self._outlets, self._watchdog
+        models, outlets, watchdog = self._models, self._outlets, self._watchdog
         return ProcessorReport(
             cameras=tuple(
-                camera.report(self._frames.replaced(camera.source_id), self._health.health(camera.source_id))
+                camera.report(models.replaced(camera.source_id), self._health.health(camera.source_id))
                 for camera in self._cameras
             ),
-            analysed_frames=0 if multiplexer is None else multiplexer.analysed,
-            batches=0 if multiplexer is None else multiplexer.batches,
-            detector_failures=0 if multiplexer is None else multiplexer.failures,
+            analysed_frames=models.analysed,
+            inferences=models.inferences,
+            detector_failures=models.failures,
             lost_events=0 if outlets is None else outlets.lost_events,
             is_broker_connected=outlets is not None and outlets.is_broker_connected,
             watchdog_reconnects=0 if watchdog is None else watchdog.reconnects,
             detector_hangs=watchdog is not None and watchdog.detector_hangs,
+            models=models.statuses,
         )
 
     def _start_threads(self) -> None:
         if self._outlets is not None:
             self._outlets.start()
-        if self._multiplexer is not None:
-            self._multiplexer.start()
+        self._models.start()
         if self._recorder is not None:
             self._recorder.start()
         self._cameras.start()
@@ -256,15 +253,25 @@ class StreamProcessor:
         self._health.stop(left_s())
         if self._watchdog is not None:
             self._watchdog.stop(left_s())
-        has_ended = True
-        if self._multiplexer is not None:
-            self._multiplexer.request_stop()
-            has_ended = self._multiplexer.join(left_s())
+        self._models.stop(left_s)
         if self._outlets is not None:
             self._outlets.stop(left_s)
         self._cameras.stop(left_s)
-        if self._detector is not None and self._given_detector is None and has_ended:
-            self._detector.close()
+
+    def swap_model(self, model_id: str, *, instead_of: str | None = None) -> ModelSwap:
+        """Look with another model, without a pause: it is loaded beside, and a failure leaves the old one.
+
+        Args:
+            model_id: Catalogue name, path of an .onnx file, `motion`, or `roboflow:<model id>`.
+            instead_of: The model of the settings whose cameras are meant; None for the processor's own.
+
+        Raises:
+            ConfigurationError: There is no such model to be replaced.
+            CancelledError: The processor stops.
+            TransientError: Swaps that were cancelled before have not noticed it yet.
+            RuntimeError: The processor was not started.
+        """
+        return self._models.swap(model_id, instead_of=instead_of)
 
     def announce(self, event: SourceEvent) -> None:
         """Publish what was recorded; any thread, never waits. Without a broker nobody is told."""
@@ -276,3 +283,7 @@ class StreamProcessor:
             self._recorder.note_detections(event)
         if self._outlets is not None:
             self._outlets.put(event, frame)
+
+    def _emit_track(self, event: TrackEvent) -> None:
+        if self._outlets is not None:
+            self._outlets.put_track(event)

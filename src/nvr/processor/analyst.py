@@ -1,0 +1,210 @@
+"""What is known of one camera from frame to frame: what usually shows, what moves, who is there."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvr.config.camera import CameraConfig
+from nvr.core.clock import Clock
+from nvr.core.rate import RateMeter
+from nvr.detection.detections import Detections
+from nvr.detection.region_planner import RegionPlan, RegionPlanner, RegionSettings
+from nvr.detection.regions import Size
+from nvr.events.schema import Detection, DetectionEvent
+from nvr.events.track_event import TrackEndReason, TrackEvent
+from nvr.media.frame import Frame
+from nvr.media.pixels import small_luma
+from nvr.processor.event_builder import ZonesAt, build_event, to_detections
+from nvr.tracking.filters import ObjectRules
+from nvr.tracking.frame_facts import FrameFacts
+from nvr.tracking.lifecycle import TrackLifecycle
+from nvr.tracking.track import Track
+from nvr.tracking.track_ids import first_track_id
+from nvr.tracking.tracker import Tracker
+from nvr.tracking.zone_counts import CountsSnapshot
+
+LUMA_WIDTH_PX = 320
+"""Of the small picture in which motion is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What of a model goes into events."""
+
+    model_id: str
+    class_names: tuple[str, ...]
+    inference_time_ms: float = 0.0
+    """Of the inference that held the frame."""
+    has_classes: bool = True
+    """False where it only sees that something moves: whatever classes are wanted, they cannot be told apart."""
+
+
+class CameraAnalyst:
+    """Plans the looks at one camera and concludes from what was found. For one thread at a time."""
+
+    def __init__(
+        self,
+        source_id: int,
+        camera: CameraConfig,
+        *,
+        instance_id: str,
+        classes: Collection[str],
+        regions: RegionSettings,
+        clock: Clock,
+    ) -> None:
+        """Begin without knowledge.
+
+        Args:
+            source_id: The camera.
+            camera: Its zones, lines, masks and filters.
+            instance_id: Goes into each event.
+            classes: Names that count; empty for all.
+            regions: How to look.
+            clock: For rates, latencies and the numbers of tracks.
+        """
+        self._source_id = source_id
+        self._camera = camera
+        self._instance_id = instance_id
+        self._classes = frozenset(classes)
+        self._regions = regions
+        self._clock = clock
+        self._rules = ObjectRules(camera.filters, camera.object_masks)
+        self._tracker = Tracker(first_track_id(clock.now()))
+        self._lifecycle = TrackLifecycle(source_id, zones=camera.zones, lines=camera.lines, instance_id=instance_id)
+        self._planner: RegionPlanner | None = None
+        self._canvas_size_px: Size | None = None
+        self._class_names: tuple[str, ...] | None = None
+        self._size_px: Size | None = None
+        self._rate = RateMeter()
+        self._is_active = False
+
+    @property
+    def is_active(self) -> bool:
+        """Whether something moved or was followed when it was last looked at."""
+        return self._is_active
+
+    def plan(self, frame: Frame, canvas_size_px: Size) -> RegionPlan:
+        """Say which parts of a frame are worth a look.
+
+        Raises:
+            FrameError: The picture is not what it should be.
+        """
+        if self._planner is None or self._canvas_size_px != canvas_size_px:
+            self._canvas_size_px = canvas_size_px
+            self._planner = RegionPlanner(self._source_id, canvas_size_px, self._regions)
+        plan = self._planner.plan(
+            small_luma(frame, LUMA_WIDTH_PX),
+            (frame.width, frame.height),
+            self._tracker.predict(frame.captured_at.timestamp()),
+            frame.received_s,
+        )
+        self._is_active = bool(len(plan.motion_xyxy_px)) or bool(self._tracker.tracks)
+        return plan
+
+    def conclude(
+        self, frame: Frame, found: Detections | None, plan: RegionPlan | None, model: ModelFacts
+    ) -> tuple[DetectionEvent, tuple[TrackEvent, ...]]:
+        """Return what is to be said about a frame.
+
+        Args:
+            frame: As it was planned for.
+            found: In source pixels; None where nothing was looked at, since nothing moves.
+            plan: Where it was looked; None for the whole frame.
+            model: What looked.
+
+        Raises:
+            MessageError: The model found what no event can say.
+            InvalidInputError: It found what is no box.
+        """
+        end_reason = self._look_for_cuts(frame, model)
+        facts = _facts(frame, model)
+        kept, ids = Detections.empty(), np.empty(0, np.int64)
+        if found is None:
+            self._tracker.hold(facts.captured_s)
+        else:
+            kept = self._keep(found, facts, has_classes=model.has_classes)
+            ids = self._tracker.update(kept.xyxy_px, kept.confidence, kept.class_id, facts.captured_s, _looked_at(plan))
+        tracks = self._tracker.tracks
+        told = self._lifecycle.observe(tracks, self._tracker.take_ended(), facts, end_reason)
+        now_s = self._clock.monotonic()
+        self._rate.count(now_s)
+        event = build_event(
+            frame,
+            [
+                *to_detections(kept, model.class_names, track_ids=ids.tolist(), zones_at=self._zones_in(facts)),
+                *self._held(tracks, frozenset(ids.tolist()), facts),
+            ],
+            model_id=model.model_id,
+            instance_id=self._instance_id,
+            inference_time_ms=model.inference_time_ms,
+            fps=self._rate.per_second(now_s),
+            now=self._clock.now(),
+        )
+        return event, told
+
+    def finish(self, reason: TrackEndReason) -> tuple[TrackEvent, ...]:
+        """End all tracks: the camera is gone, or the processor stops."""
+        return self._lifecycle.finish(reason)
+
+    def counts(self) -> CountsSnapshot:
+        """Return how many stand in each zone and came in, and crossed each line, since this was made."""
+        return self._lifecycle.counts()
+
+    def _look_for_cuts(self, frame: Frame, model: ModelFacts) -> TrackEndReason:
+        """End all tracks where the frame's size or the classes' numbers mean something else from now on."""
+        size_px = (frame.width, frame.height)
+        is_cut = (self._size_px or size_px, self._class_names or model.class_names) != (size_px, model.class_names)
+        self._size_px, self._class_names = size_px, model.class_names
+        if is_cut:
+            self._tracker.reset()
+        return "cut" if is_cut else "lost"
+
+    def _keep(self, found: Detections, facts: FrameFacts, *, has_classes: bool) -> Detections:
+        kept = self._rules.keep(
+            found.xyxy_px,
+            found.confidence,
+            found.class_id,
+            class_names=facts.class_names,
+            size_px=facts.size_px,
+        )
+        if self._classes and has_classes:
+            kept &= np.array([facts.class_name(i) in self._classes for i in found.class_id.tolist()], np.bool_)
+        return Detections(found.xyxy_px[kept], found.confidence[kept], found.class_id[kept])
+
+    def _held(self, tracks: Sequence[Track], seen: Collection[int], facts: FrameFacts) -> list[Detection]:
+        """Return the objects that were not looked at in this frame, since nothing moves where they are."""
+        held = [track for track in tracks if track.is_confirmed and not track.is_lost and track.track_id not in seen]
+        if not held:
+            return []
+        where = Detections(
+            np.stack([track.xyxy_px for track in held]),
+            np.array([track.confidence for track in held], np.float32),
+            np.array([track.class_id for track in held], np.int32),
+        )
+        ids = [track.track_id for track in held]
+        return to_detections(where, facts.class_names, track_ids=ids, zones_at=self._zones_in(facts), is_held=True)
+
+    def _zones_in(self, facts: FrameFacts) -> ZonesAt | None:
+        if not self._camera.zones:
+            return None
+        return lambda xyxy_px, class_name: self._lifecycle.zones_at(xyxy_px, class_name, facts.size_px)
+
+
+def _looked_at(plan: RegionPlan | None) -> NDArray[np.float32] | None:
+    if plan is None or plan.is_full_look:
+        return None
+    return np.array([region.xyxy_px for region in plan.regions], np.float32).reshape(-1, 4)
+
+
+def _facts(frame: Frame, model: ModelFacts) -> FrameFacts:
+    return FrameFacts(
+        frame_id=frame.frame_id,
+        captured_at=frame.captured_at,
+        captured_s=frame.captured_at.timestamp(),
+        size_px=(frame.width, frame.height),
+        model_id=model.model_id,
+        class_names=model.class_names,
+        timestamp_source=frame.timestamp_source,
+    )

@@ -1,0 +1,111 @@
+"""One camera's knowledge, on pictures that are drawn here and tracks that are really followed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nvr.config.camera import CameraConfig
+from nvr.core.clock import ManualClock
+from nvr.core.errors import InvalidInputError
+from nvr.detection.detections import Detections
+from nvr.detection.region_planner import RegionSettings
+from nvr.events.schema import DetectionEvent
+from nvr.events.track_event import TrackEvent
+from nvr.media.frame import Frame
+from nvr.processor.analyst import CameraAnalyst, ModelFacts
+from tests.media.frames import make_frame
+
+MODEL = ModelFacts("m", ("person", "car"), inference_time_ms=12.0)
+SIZE = (640, 480)
+LEFT = {"name": "left", "polygon": ((0, 0), (0.5, 0), (0.5, 1), (0, 1))}
+
+
+def analyst(**camera: object) -> CameraAnalyst:
+    config = CameraConfig.model_validate({"uri": "rtsp://192.0.2.1/live", **camera})
+    return CameraAnalyst(3, config, instance_id="p", classes=("person",), regions=RegionSettings(), clock=ManualClock())
+
+
+def frame(number: int) -> Frame:
+    return make_frame(source_id=3, frame_id=number, received_s=number * 0.2, size=SIZE)
+
+
+def person_at(x: float, class_id: int = 0) -> Detections:
+    return Detections(
+        np.array([[x, 200, x + 40, 300]], np.float32), np.array([0.9], np.float32), np.array([class_id], np.int32)
+    )
+
+
+def follow(watcher: CameraAnalyst, n: int = 5) -> tuple[list[DetectionEvent], list[TrackEvent]]:
+    events, tracks = [], []
+    for number in range(n):
+        event, told = watcher.conclude(frame(number), person_at(100 + 4 * number), None, MODEL)
+        events.append(event)
+        tracks += told
+    return events, tracks
+
+
+def test_a_person_becomes_a_track_that_detections_name() -> None:
+    events, tracks = follow(analyst(zones=(LEFT,)))
+    [start] = [track for track in tracks if track.kind == "start"]
+    detection = events[-1].detections[0]
+    assert (detection.tracker_id, detection.zones, detection.held) == (start.track_id, ("left",), None)
+    assert (start.source_id, start.class_name, start.zones, start.model_id) == (3, "person", ("left",), "m")
+    assert events[0].detections[0].tracker_id is None, "not confirmed yet"
+
+
+def test_where_nothing_moves_objects_are_held_and_no_inference_is_claimed() -> None:
+    watcher = analyst()
+    events, _ = follow(watcher)
+    event, told = watcher.conclude(frame(6), None, None, replace(MODEL, inference_time_ms=0.0))
+    [held] = event.detections
+    assert (held.held, held.tracker_id, held.class_name) == (True, events[-1].detections[0].tracker_id, "person")
+    assert (told, event.inference_time_ms) == ((), 0)
+
+
+def test_who_was_looked_for_in_vain_is_not_held() -> None:
+    watcher = analyst()
+    follow(watcher)
+    event, _ = watcher.conclude(frame(6), Detections.empty(), None, MODEL)
+    assert event.detections == ()
+
+
+def test_other_classes_masks_and_filters_count_before_tracking() -> None:
+    unwanted = analyst()
+    assert unwanted.conclude(frame(0), person_at(100, class_id=1), None, MODEL)[0].detections == ()
+    masked = analyst(object_masks=(LEFT,))
+    assert [event.detections for event in follow(masked)[0]] == [()] * 5
+    filtered = analyst(filters=({"min_confidence": 0.95},))
+    assert follow(filtered)[1] == []
+
+
+def test_a_model_that_knows_no_classes_shows_all_that_moves() -> None:
+    facts = ModelFacts("motion", ("motion",), has_classes=False)
+    event, _ = analyst().conclude(frame(0), person_at(100), None, facts)
+    assert [found.class_name for found in event.detections] == ["motion"]
+
+
+def test_tracks_end_with_the_camera_and_with_a_cut() -> None:
+    watcher = analyst()
+    _, tracks = follow(watcher)
+    other_size = make_frame(source_id=3, frame_id=6, received_s=1.2, size=(320, 240))
+    _, told = watcher.conclude(other_size, Detections.empty(), None, MODEL)
+    assert [(track.kind, track.end_reason, track.track_id) for track in told] == [("end", "cut", tracks[0].track_id)]
+    _, tracks = follow(again := analyst())
+    assert [(track.kind, track.end_reason) for track in again.finish("removed")] == [("end", "removed")]
+    assert again.finish("removed") == ()
+
+
+def test_the_first_plan_is_the_whole_picture_and_a_calm_one_is_none() -> None:
+    watcher = analyst()
+    assert watcher.plan(frame(0), (416, 416)).is_full_look
+    assert not watcher.is_active
+    assert watcher.plan(frame(1), (416, 416)).regions == ()
+
+
+def test_a_box_that_is_none_is_refused_and_changes_nothing() -> None:
+    watcher = analyst()
+    bad = Detections(np.array([[9, 0, 1, 5]], np.float32), np.array([0.9], np.float32), np.array([0], np.int32))
+    with pytest.raises(InvalidInputError, match="expected left <= right"):
+        watcher.conclude(frame(0), bad, None, MODEL)
+    assert len(follow(watcher)[1]) >= 1
