@@ -29,4 +29,5 @@ class FrameFacts:
 
     def at(self, time_s: float) -> datetime:
         """Return the wall time of a moment that is not after this frame, from the tracker's time of it."""
-        return self.captured_at - timedelta(seconds=max(0.0, self.captured_s - time_s))
+        elapsed_s = self.captured_s - time_s
+        return self.captured_at - timedelta(seconds=elapsed_s) if elapsed_s > 0 else self.captured_at

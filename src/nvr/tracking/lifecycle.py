@@ -16,6 +16,8 @@ from nvr.tracking.track_record import Changes, Look, TrackRecord
 from nvr.tracking.zone_counts import CountsSnapshot, ZoneCounts
 from nvr.tracking.zone_map import ZoneMap
 
+_ROUNDING_S = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class LifecycleOptions:
@@ -134,7 +136,7 @@ class TrackLifecycle:
     def _is_due(self, live: _Live, frame: FrameFacts) -> bool:
         is_moving = live.record.motion.state == "moving"
         interval_s = self._options.update_s if is_moving else self._options.stationary_update_s
-        return live.is_news and live.told_s is not None and frame.captured_s - live.told_s >= interval_s
+        return live.is_news and live.told_s is not None and frame.captured_s - live.told_s > interval_s - _ROUNDING_S
 
     def _end(self, track_ids: Sequence[int], reason: TrackEndReason, frame: FrameFacts) -> list[TrackEvent]:
         ended = [self._live.pop(track_id) for track_id in track_ids]

@@ -1,23 +1,21 @@
-"""Whether a track moves or stays, and how fast it is, from where its box was in the last seconds."""
+"""Whether a track moves or stays, and how fast it is, from where its box was."""
 
 import math
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
-from statistics import median
 from typing import Literal, NamedTuple
 
 State = Literal["moving", "stationary"]
 
-WINDOW_S = 3.0
+REST_S = 3.0
 """Who has kept the place for so long is stationary."""
-RECENT_S = 1.0
-"""Speed is measured over this time, and who is elsewhere within it moves again."""
-_STILL_SPREAD = 0.1
-_MOVING_SHIFT = 0.25
-"""Both in sizes of the box."""
-_MAX_PLACES = 128
+_SPEED_S = 1.0
+_STAY_RADIUS = 0.15
+_LEAVE_RADIUS = 0.3
+"""Both in sizes of the box. A detector's box trembles by a twentieth; a person who turns around stays in the larger."""
+_DRIFT_S = 10.0
+"""The place of a stationary object follows it in so many seconds: a parked car whose shadow moves does not drive."""
+_MAX_PLACES = 64
 
 
 class Place(NamedTuple):
@@ -32,12 +30,15 @@ class Place(NamedTuple):
 class MotionState:
     """State and speed of one track, with a hysteresis between moving and stationary.
 
-    It comes to rest when the median distance from its median place over `WINDOW_S` is small against its box, and
-    moves again when its median place of the last second is off by more. One wild box among many changes no median.
+    The box's centre is taken as the median of the last three, so that one wild box moves nothing. The object rests
+    while that stays within a circle around where it came to rest; once stationary, the circle is larger.
     """
 
     state: State = "moving"
     _places: "deque[Place]" = field(default_factory=lambda: deque(maxlen=_MAX_PLACES))
+    """Those of the last second, the one before them, and at least three."""
+    _anchor: Place | None = None
+    """Since when and where it rests."""
 
     def update(self, now_s: float, x: float, y: float, size: float) -> bool:
         """Take where the box is and tell whether the state changed.
@@ -51,18 +52,19 @@ class MotionState:
         if self._places and now_s <= self._places[-1].time_s:
             return False
         self._places.append(Place(now_s, x, y))
-        while len(self._places) > 2 and self._places[1].time_s <= now_s - WINDOW_S:
+        while len(self._places) > 3 and self._places[1].time_s <= now_s - _SPEED_S:
             self._places.popleft()
+        place, anchor = self._smoothed(), self._anchor
+        radius = size * (_LEAVE_RADIUS if self.state == "stationary" else _STAY_RADIUS)
         was = self.state
-        middle_x, middle_y = _middle(self._places)
-        if self.state == "moving":
-            spread = median(math.hypot(place.x - middle_x, place.y - middle_y) for place in self._places)
-            if now_s - self._places[0].time_s >= WINDOW_S and spread < _STILL_SPREAD * size:
-                self.state = "stationary"
-        else:
-            recent_x, recent_y = _middle(place for place in self._places if place.time_s > now_s - RECENT_S)
-            if math.hypot(recent_x - middle_x, recent_y - middle_y) > _MOVING_SHIFT * size:
-                self.state = "moving"
+        if anchor is None or math.hypot(place.x - anchor.x, place.y - anchor.y) > radius:
+            self._anchor, self.state = place, "moving"
+        elif now_s - anchor.time_s >= REST_S:
+            self.state = "stationary"
+            share = min(1.0, (now_s - self._places[-2].time_s) / _DRIFT_S)
+            self._anchor = Place(
+                anchor.time_s, anchor.x + share * (place.x - anchor.x), anchor.y + share * (place.y - anchor.y)
+            )
         return self.state != was
 
     @property
@@ -71,12 +73,13 @@ class MotionState:
         if len(self._places) < 2:
             return None
         last = self._places[-1]
-        first = next(
-            before for before, after in pairwise(self._places) if after.time_s > last.time_s - RECENT_S or after is last
-        )
+        first = next((place for place in reversed(self._places) if place.time_s <= last.time_s - _SPEED_S), None)
+        first = first or self._places[0]
         return math.hypot(last.x - first.x, last.y - first.y) / (last.time_s - first.time_s)
 
-
-def _middle(places: Iterable[Place]) -> tuple[float, float]:
-    listed = list(places)
-    return median(place.x for place in listed), median(place.y for place in listed)
+    def _smoothed(self) -> Place:
+        last = self._places[-1]
+        if len(self._places) < 3:
+            return last
+        latest = (self._places[-3], self._places[-2], last)
+        return Place(last.time_s, sorted(each.x for each in latest)[1], sorted(each.y for each in latest)[1])

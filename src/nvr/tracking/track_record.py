@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from nvr.tracking.geometry import Point
 from nvr.tracking.lines import Direction, LineWatch
 from nvr.tracking.motion_state import MotionState
 from nvr.tracking.track_path import TrackPath
@@ -111,16 +112,19 @@ class TrackRecord:
         if score > self.best_score:
             self.best, self.best_score = look, score
         height_px = zone_map.size_px[1]
-        left, top, right, bottom = (each / height_px for each in look.xyxy_px)
-        size = math.sqrt(max(0.0, (right - left) * (bottom - top)))
-        is_new_state = self.motion.update(look.time_s, (left + right) / 2, (top + bottom) / 2, size)
-        foot_x, foot_y = zone_map.foot(look.xyxy_px)
-        self.path.add(look.time_s, foot_x / zone_map.aspect, foot_y)
-        entered, left_visits = self._visit(look, zone_map, _MARGIN * (bottom - top))
-        return Changes(entered, left_visits, self._cross(look, zone_map, _MARGIN * (bottom - top)), is_new_state)
+        left, top, right, bottom = look.xyxy_px
+        size = math.sqrt(max(0.0, (right - left) * (bottom - top))) / height_px
+        is_new_state = self.motion.update(
+            look.time_s, (left + right) / 2 / height_px, (top + bottom) / 2 / height_px, size
+        )
+        foot, margin = zone_map.foot(look.xyxy_px), _MARGIN * (bottom - top) / height_px
+        self.path.add(look.time_s, foot[0] / zone_map.aspect, foot[1])
+        entered, left_visits = self._visit(look, zone_map, foot, margin)
+        return Changes(entered, left_visits, self._cross(look, zone_map, foot, margin), is_new_state)
 
-    def _visit(self, look: Look, zone_map: ZoneMap, margin: float) -> tuple[tuple[Visit, ...], tuple[Visit, ...]]:
-        foot = zone_map.foot(look.xyxy_px)
+    def _visit(
+        self, look: Look, zone_map: ZoneMap, foot: Point, margin: float
+    ) -> tuple[tuple[Visit, ...], tuple[Visit, ...]]:
         entered, left = [], []
         for zone in zone_map.zones:
             membership = self._memberships.setdefault(zone.name, Membership())
@@ -137,8 +141,7 @@ class TrackRecord:
                 left.append(visit)
         return tuple(entered), tuple(left)
 
-    def _cross(self, look: Look, zone_map: ZoneMap, margin: float) -> tuple[Passage, ...]:
-        foot = zone_map.foot(look.xyxy_px)
+    def _cross(self, look: Look, zone_map: ZoneMap, foot: Point, margin: float) -> tuple[Passage, ...]:
         crossed = []
         for line in zone_map.lines:
             crossing = self._watches.setdefault(line.name, LineWatch()).update(line, foot, margin, look.time_s)
