@@ -192,6 +192,17 @@ def test_another_resolution_keeps_zones_and_path() -> None:
     site.lifecycle.observe([half], (), facts(site.now_s, (SIZE_PX[0] // 2, SIZE_PX[1] // 2)))
     (end,) = site.lifecycle.finish("removed")
     assert (end.zones, end.frame_width, end.path[-1].x, len(end.zone_visits)) == (("left",), 500, 0.42, 1)
+    assert end.best is not None
+    assert end.best.bbox == end.bbox, "boxes of another size are no measure"
+
+
+def test_after_a_cut_tracks_end_in_the_pixels_and_names_that_they_were_seen_in() -> None:
+    site = Site.of()
+    site.walk(STANDING * 3)
+    other = replace(facts(site.now_s, (640, 480)), model_id="motion", class_names=("motion",))
+    (end,) = site.lifecycle.observe([], (), other, "cut")
+    assert (end.timestamp, end.end_reason, end.class_name) == (other.captured_at, "cut", "person")
+    assert ((end.frame_width, end.frame_height), end.model_id, end.bbox.x) == (SIZE_PX, "yolox-nano", 700)
 
 
 def test_a_restless_track_stays_bounded() -> None:

@@ -1,3 +1,5 @@
+import threading
+
 from nvr.tracking.zone_counts import CountsSnapshot, LineSnapshot, ZoneCounts, ZoneSnapshot
 
 
@@ -33,3 +35,18 @@ def test_a_snapshot_does_not_change_with_what_comes_later() -> None:
     counts.leave("yard", "person")
     counts.cross("gate", "in", "person")
     assert (before.zones["yard"].now, before.lines["gate"].crossed_in) == ({"person": 1}, {})
+
+
+def test_any_thread_may_ask_while_another_counts() -> None:
+    counts = ZoneCounts(["yard"], ["gate"])
+
+    def count() -> None:
+        for i in range(5000):
+            counts.enter("yard", f"class-{i}")
+
+    counting = threading.Thread(target=count, name="counting")
+    counting.start()
+    while counting.is_alive():
+        assert len(counts.snapshot().zones["yard"].entered) <= 5000
+    counting.join()
+    assert len(counts.snapshot().zones["yard"].now) == 5000

@@ -35,6 +35,8 @@ class _Live:
 
     record: TrackRecord
     track: Track
+    seen_in: FrameFacts
+    """The frame of the last look."""
     told_s: float | None = None
     """Capture time of the last event, on the tracker's scale; none before the start."""
     is_news: bool = True
@@ -119,11 +121,11 @@ class TrackLifecycle:
         live = self._live.get(track.track_id)
         changes = Changes()
         if live is None:
-            live = _Live(TrackRecord.begin(_look(track, frame), zone_map), track)
+            live = _Live(TrackRecord.begin(_look(track, frame), zone_map), track, frame)
             self._live[track.track_id] = live
         elif track.last_seen_s > live.record.last.time_s:
             changes = live.record.see(_look(track, frame), zone_map)
-            live.is_news = True
+            live.seen_in, live.is_news = frame, True
         live.track = track
         if not track.is_confirmed:
             return None
@@ -153,7 +155,8 @@ class TrackLifecycle:
             kind,
             live.track,
             live.record,
-            frame,
+            seen_in=live.seen_in,
+            frame=frame,
             source_id=self._source_id,
             instance_id=self._instance_id,
             end_reason=reason,

@@ -16,29 +16,40 @@ def build_track_event(
     kind: TrackKind,
     track: Track,
     record: TrackRecord,
-    frame: FrameFacts,
     *,
+    seen_in: FrameFacts,
+    frame: FrameFacts,
     source_id: int,
     instance_id: str | None,
     end_reason: TrackEndReason | None,
 ) -> TrackEvent:
-    """Return what is to be told of a track at a frame; at its end, the stays in zones end when it was last seen."""
+    """Return what is to be told of a track.
+
+    Args:
+        kind: What has happened; at an end, the stays in zones end when it was last seen.
+        track: As it was when it was last seen or looked for.
+        record: The memory of it.
+        seen_in: The frame in which it was last seen: its boxes are in pixels of that, its class in that one's names.
+        frame: The frame at which it is told, which after a cut may be of another size and model.
+        source_id: The camera.
+        instance_id: The processor.
+        end_reason: Of an end.
+    """
     last = record.last
     speed = record.motion.speed
-    first_seen = min(frame.at(track.first_seen_s), last.captured_at)
     return TrackEvent(
         source_id=source_id,
         kind=kind,
         track_id=track.track_id,
         frame_id=frame.frame_id,
         timestamp=frame.captured_at,
-        first_seen=first_seen,
+        first_seen=min(seen_in.at(track.first_seen_s), last.captured_at),
         last_seen=last.captured_at,
-        class_name=frame.class_name(track.class_id),
+        class_name=last.class_name,
         confidence=_confidence(track.class_votes[track.class_id] / track.hits),
         bbox=_box(last.xyxy_px),
         state=record.motion.state,
-        speed_px_s=None if speed is None else round(speed * frame.size_px[1], 2),
+        speed_px_s=None if speed is None else round(speed * seen_in.size_px[1], 2),
         speed_heights_s=None if speed is None else round(speed, 4),
         best=_best(record.best),
         path=_path(record, track.first_seen_s),
@@ -55,10 +66,10 @@ def build_track_event(
             LineCrossing(line=passage.line, direction=passage.direction, crossed_at=passage.crossed_at)
             for passage in record.passages
         ),
-        frame_width=frame.size_px[0],
-        frame_height=frame.size_px[1],
+        frame_width=seen_in.size_px[0],
+        frame_height=seen_in.size_px[1],
         timestamp_source=frame.timestamp_source,
-        model_id=frame.model_id,
+        model_id=seen_in.model_id,
         instance_id=instance_id,
         end_reason=end_reason,
     )

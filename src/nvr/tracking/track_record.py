@@ -78,6 +78,8 @@ class TrackRecord:
     last: Look
     best: Look
     best_score: tuple[bool, float]
+    size_px: tuple[int, int]
+    """Of the frames in which it was seen last and best."""
     motion: MotionState = field(default_factory=MotionState)
     path: TrackPath = field(default_factory=TrackPath)
     inside: dict[str, Visit] = field(default_factory=dict)
@@ -90,7 +92,7 @@ class TrackRecord:
     @classmethod
     def begin(cls, look: Look, zone_map: ZoneMap) -> "TrackRecord":
         """Return the record of a track after its first look."""
-        record = cls(look, look, _score(look, zone_map.size_px))
+        record = cls(look, look, _score(look, zone_map.size_px), zone_map.size_px)
         record.see(look, zone_map)
         return record
 
@@ -109,8 +111,8 @@ class TrackRecord:
         """Take the next look, which must be later than the last, and tell what it changed."""
         self.last = look
         score = _score(look, zone_map.size_px)
-        if score > self.best_score:
-            self.best, self.best_score = look, score
+        if score > self.best_score or zone_map.size_px != self.size_px:  # boxes of one size do not compare with another
+            self.best, self.best_score, self.size_px = look, score, zone_map.size_px
         height_px = zone_map.size_px[1]
         left, top, right, bottom = look.xyxy_px
         size = math.sqrt(max(0.0, (right - left) * (bottom - top))) / height_px

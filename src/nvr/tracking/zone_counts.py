@@ -1,5 +1,6 @@
 """Counters of one camera's zones and lines."""
 
+import threading
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,9 +35,10 @@ class CountsSnapshot:
 
 
 class ZoneCounts:
-    """Counts who comes, goes and crosses. For the thread of its lifecycle."""
+    """Counts who comes, goes and crosses. Any thread may ask for a snapshot while another counts."""
 
     def __init__(self, zones: Iterable[str], lines: Iterable[str]) -> None:
+        self._lock = threading.Lock()
         self._now = {zone: Counter[str]() for zone in zones}
         self._entered = {zone: Counter[str]() for zone in self._now}
         self._crossed: dict[str, dict[Direction, Counter[str]]] = {
@@ -45,20 +47,24 @@ class ZoneCounts:
 
     def enter(self, zone: str, class_name: str) -> None:
         """Count an object that came in."""
-        self._now[zone][class_name] += 1
-        self._entered[zone][class_name] += 1
+        with self._lock:
+            self._now[zone][class_name] += 1
+            self._entered[zone][class_name] += 1
 
     def leave(self, zone: str, class_name: str) -> None:
-        """Take an object that left off, by the class that it came in as."""
-        self._now[zone][class_name] -= 1
+        """Take off an object that left, by the class that it came in as."""
+        with self._lock:
+            self._now[zone][class_name] -= 1
 
     def cross(self, line: str, direction: Direction, class_name: str) -> None:
         """Count an object that went over a line."""
-        self._crossed[line][direction][class_name] += 1
+        with self._lock:
+            self._crossed[line][direction][class_name] += 1
 
     def snapshot(self) -> CountsSnapshot:
         """Return all counters as they are now."""
-        return CountsSnapshot(
-            zones={zone: ZoneSnapshot(dict(+now), dict(self._entered[zone])) for zone, now in self._now.items()},
-            lines={line: LineSnapshot(dict(each["in"]), dict(each["out"])) for line, each in self._crossed.items()},
-        )
+        with self._lock:
+            return CountsSnapshot(
+                zones={zone: ZoneSnapshot(dict(+now), dict(self._entered[zone])) for zone, now in self._now.items()},
+                lines={line: LineSnapshot(dict(each["in"]), dict(each["out"])) for line, each in self._crossed.items()},
+            )
