@@ -1,7 +1,7 @@
 """Points, polygons and segments in a plane.
 
-Plain floats: a camera has some tens of objects and some zones of a few corners, where numpy, shapely and
-supervision spend more on the call than on the sum (`docs/performance.md`).
+Plain floats: to find ten objects in five zones takes 0.03 ms. shapely takes 0.02, for 10 MB and an LGPL library more,
+and holds a point on the border of two zones for outside of both; numpy takes 0.3, supervision 0.8 (`bench/zones.py`).
 """
 
 import math
