@@ -138,8 +138,7 @@ def geometry_rows() -> list[Row]:
     own_us = best_us(lambda: [[contains(polygon, point) for point in points] for polygon in polygons])
     peer_us = None
     if find_spec("shapely") is not None:
-shapely = import_module("shapely")  # no dependency of ours: only compared with
-
+        shapely = import_module("shapely")  # no dependency of ours: only compared with
         shapes = [shapely.Polygon(polygon) for polygon in polygons]
         shapely.prepare(shapes)
         peer_us = best_us(lambda: [shapely.contains_xy(shape, feet[:, 0], feet[:, 1]) for shape in shapes])
