@@ -44,7 +44,21 @@ class Verdict:
     @property
     def is_noticed(self) -> bool:
         """Whether its frames were analysed in time, and to its end."""
-        return self.delay_s is not None and self.delay_s <= IN_TIME_S and self.gap_s <= LARGEST_GAP_S
+        return self.is_begun and self.gap_s <= LARGEST_GAP_S
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether its beginning was analysed in time."""
+        return self.delay_s is not None and self.delay_s <= IN_TIME_S
+
+    def describe(self) -> str:
+        """Say in a line what became of it."""
+        event, length_s = self.event, self.event.end_s - self.event.start_s
+        if self.delay_s is None:
+            return f"{event.what} of {length_s:.2f} s: no frame was analysed"
+        return (
+            f"{event.what} of {length_s:.2f} s: first frame after {self.delay_s:.2f} s, longest gap {self.gap_s:.2f} s"
+        )
 
 
 def judge_events(events: Sequence[Event], analysed_s: Sequence[float], frame_s: float) -> list[Verdict]:
@@ -69,6 +83,11 @@ def _judge(event: Event, analysed_s: Sequence[float], frame_s: float) -> Verdict
     stops_s = [*seen_s, event.end_s]
     gap_s = max(later_s - earlier_s for earlier_s, later_s in pairwise(stops_s))
     return Verdict(event, is_long, max(0.0, seen_s[0] - event.start_s), gap_s)
+
+
+def share_begun(verdicts: Sequence[Verdict]) -> float:
+    """Return those whose beginning was analysed in time in percent; 100 of none."""
+    return 100.0 * sum(verdict.is_begun for verdict in verdicts) / len(verdicts) if verdicts else 100.0
 
 
 def share_noticed(verdicts: Sequence[Verdict]) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from bench._media_events import Event, judge_events, share_noticed
+from bench._media_events import Event, judge_events, share_begun, share_noticed
 from bench._media_site import Cameras, Site
 from bench._media_tape import packet_times_s
 from bench._programs import cpu_s
@@ -102,6 +102,9 @@ def many_rows(run: Run) -> list[Row]:
             events_in(run, camera, sent), sorted(at_s for at_s, _, _ in run.analysed.get(camera, [])), FRAME_S
         )
     ]
+    for verdict in verdicts:
+        if not verdict.is_noticed:
+            print(f"media: missed {verdict.describe()}", file=sys.stderr, flush=True)
     long, short = ([v for v in verdicts if v.is_long is is_long] for is_long in (True, False))
     delays_ms = sorted(1000 * verdict.delay_s for verdict in verdicts if verdict.delay_s is not None)
     return [
@@ -109,6 +112,14 @@ def many_rows(run: Run) -> list[Row]:
         Row("media.many.frames_sent", n_sent, ""),
         Row("media.many.frames_lost", lost, "", "0", None, not lost),
         Row("media.many.events", len(verdicts), ""),
+        Row(
+            "media.many.events_begun",
+            round(share_begun(verdicts), 1),
+            "%",
+            ">= 100",
+            None,
+            share_begun(verdicts) >= 100,
+        ),
         Row("media.many.events_long", round(share_noticed(long), 1), "%", ">= 100", None, share_noticed(long) >= 100),
         Row("media.many.events_short", round(share_noticed(short), 1), "%", ">= 90", None, share_noticed(short) >= 90),
         *([Row("media.many.first_frame_p95", round(percentile(delays_ms, 0.95), 1), "ms")] if delays_ms else []),

@@ -82,7 +82,7 @@ def test_a_file_is_played_to_its_end(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     frames = [DetectionEvent.from_json(line).frame_id for line in events.read_bytes().splitlines()]
     assert frames[-1] == 9
-    assert f"{len(frames)} frames analysed, 0 events lost" in result.stderr
+    assert f"{len(frames)} frames analysed in {len(frames)} inferences, 0 events lost" in result.stderr
 
 
 def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:

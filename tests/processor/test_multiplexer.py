@@ -14,7 +14,8 @@ from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
 from nvr.processor.analyst import CameraAnalyst
 from nvr.processor.model_slot import ModelSlot
-from nvr.processor.multiplexer import Multiplexer
+from nvr.processor.multiplexer import STARVING_S, Multiplexer, rank
+from tests.detection.test_canvas_detector import CANVAS, BlockDetector
 from tests.media.frames import make_frame
 from tests.processor.fakes import BrightSpotDetector, FailingDetector, HangingDetector
 from tests.waiting import wait_until
@@ -58,6 +59,48 @@ def test_one_inference_takes_the_frames_of_all_cameras() -> None:
     assert [event.source_id for event in events] == [0, 1, 2, 3]
     assert {event.detections[0].class_name for event in events} == {"spot"}
     assert all(event.inference_time_ms > 0 for event in events)
+
+
+def test_a_model_of_canvases_sees_all_cameras_in_one_picture() -> None:
+    frames, detector, events = FreshestFrames(), BlockDetector(), list[DetectionEvent]()
+    for source_id in range(4):
+        frames.put(make_frame(source_id=source_id, size=(64, 48), grey=255))
+    mux = multiplexer(frames, detector, lambda event, _: events.append(event))
+    mux.start()
+    wait_until(lambda: len(events) == 4, "four events")
+    for source_id in range(4):
+        frames.put(make_frame(source_id=source_id, frame_id=1, received_s=0.2, size=(64, 48), grey=255))
+    wait_until(lambda: len(events) == 8, "four more")
+    mux.request_stop()
+    assert mux.join(10)
+    assert detector.seen == [(CANVAS[1], CANVAS[0], 3)] * 2, "the whole pictures, then what was seen in them"
+    assert mux.inferences == 2
+    for event in events:
+        [block] = event.detections
+        assert block.bbox.xyxy_px == pytest.approx((0, 0, 64, 48), abs=2)
+        assert event.inference_time_ms > 0
+
+
+def test_a_track_is_told_and_ends_with_its_camera() -> None:
+    frames, events, told = FreshestFrames(), list[DetectionEvent](), list[TrackEvent]()
+    mux = multiplexer(frames, BrightSpotDetector(), lambda event, _: events.append(event), emit_track=told.append)
+    mux.start()
+    for number in range(5):
+        frames.put(make_frame(frame_id=number, received_s=0.2 * number, grey=255))
+        wait_until(lambda n=number: len(events) == n + 1, "an event")
+    assert [track.kind for track in told][:1] == ["start"]
+    assert events[-1].detections[0].tracker_id == told[0].track_id
+    mux.forget(0)
+    wait_until(lambda: told[-1].kind == "end", "the end of the track")
+    assert told[-1].end_reason == "removed"
+    mux.request_stop()
+    assert mux.join(10)
+
+
+def test_who_starves_goes_first_then_where_something_happens_then_who_waits_longest() -> None:
+    starving, starving_more = rank(STARVING_S + 0.1, is_active=False), rank(STARVING_S + 0.2, is_active=True)
+    active, calm, calm_longer = rank(0.0, is_active=True), rank(0.1, is_active=False), rank(0.9, is_active=False)
+    assert starving_more < starving < active < calm_longer < calm
 
 
 def test_a_detector_gets_the_size_it_looks_at_and_boxes_are_in_pixels_of_the_source() -> None:
@@ -144,10 +187,8 @@ def test_bad_boxes_of_one_camera_cost_no_other_its_event(caplog: pytest.LogCaptu
     assert mux.join(30)
     assert [event.source_id for event in events] == [1]
     [record] = caplog.records
-    assert (
-        "camera 0: detector bright-spot: xyxy_px: expected left <= right, top <= bottom, got [9.0, 0.0, 1.0, 5.0]"
-        in record.message
-    )
+    assert record.message.startswith("camera 0: detector bright-spot: xyxy_px: expected left <= right")
+    assert "got [9.0, 0.0, 1.0, 5.0]" in record.message
     assert "\n" not in record.message
 
 

@@ -152,5 +152,7 @@ def describe(report: "ProcessorReport") -> str:
     """Return one line about a processor for its operator."""
     cameras = ", ".join(_describe_camera(camera) for camera in report.cameras)
     broker = "broker connected" if report.is_broker_connected else "no broker"
-    hangs = "the detector does not answer, " if report.detector_hangs else ""
-    return f"{hangs}{report.analysed_frames} frames analysed, {report.lost_events} events lost, {broker}; {cameras}"
+    troubles = ["the detector does not answer, "] if report.detector_hangs else []
+    troubles += [f"model {model.model_id} fails ({model.reason}), " for model in report.models if model.reason]
+    analysed = f"{report.analysed_frames} frames analysed in {report.inferences} inferences"
+    return f"{''.join(troubles)}{analysed}, {report.lost_events} events lost, {broker}; {cameras}"

@@ -212,13 +212,22 @@ class Multiplexer:
         return analyst
 
     def _rank(self, source_id: int, waits_s: float) -> float:
-        if waits_s > STARVING_S:
-            return -2 * STARVING_S - waits_s
         analyst = self._analysts.get(source_id)
-        return -waits_s - (STARVING_S if analyst is not None and analyst.is_active else 0.0)
+        return rank(waits_s, is_active=analyst is not None and analyst.is_active)
 
     def _say_goodbye(self, reason: TrackEndReason) -> None:
         while self._gone:
             analyst = self._analysts.pop(self._gone.popleft(), None)
             for track in () if analyst is None else analyst.finish(reason):
                 self._emit_track(track)
+
+
+def rank(waits_s: float, *, is_active: bool) -> float:
+    """Return the place of a camera in the line, the lowest first: who starves, where something happens, who waits.
+
+    Args:
+        waits_s: How long its frame has waited.
+        is_active: Whether something moved there or was followed when it was last looked at.
+    """
+    lead_s = 2 * STARVING_S if waits_s > STARVING_S else STARVING_S * is_active
+    return -waits_s - lead_s

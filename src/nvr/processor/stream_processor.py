@@ -27,7 +27,10 @@ from nvr.processor.watchdog import Watchdog
 logger = logging.getLogger(__name__)
 
 STOP_S = 1.2
-"""All that `terminate` waits for, together."""
+"""All that `terminate` waits for, together, but for the disk."""
+
+DISK_STOP_S = 5.0
+"""What a slow disk gets to finish its files; the others need a tenth of a second."""
 
 LAST_PACKETS_S = 0.25
 """How long a recorder waits for what cameras have sent already."""
@@ -191,6 +194,7 @@ class StreamProcessor:
     def terminate(self) -> None:
         """Stop everything, within 2 s whatever a camera or the broker does; may be called twice and from any thread.
 
+        Only a disk that is slow to take the last recordings is waited for longer, for 5 s.
         A camera thread that hangs in a read is left behind and ends by its timeout.
         """
         self._is_stopping.set()
@@ -249,7 +253,7 @@ class StreamProcessor:
             # else is lost for good
             last_packets_s = self._clock.monotonic() + LAST_PACKETS_S
             self._cameras.stop(lambda: min(left_s(), max(0.0, last_packets_s - self._clock.monotonic())))
-            self._recorder.stop(left_s())
+            self._recorder.stop(DISK_STOP_S)
         self._health.stop(left_s())
         if self._watchdog is not None:
             self._watchdog.stop(left_s())

@@ -1,0 +1,112 @@
+"""Several models at once, and the replacement of one, with real networks and frames that are handed over here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nvr.config.camera import CameraConfig
+from nvr.config.processor import StreamProcessorConfig
+from nvr.core.clock import SystemClock
+from nvr.core.errors import ConfigurationError
+from nvr.events.schema import DetectionEvent
+from nvr.processor.model_bank import ModelBank
+from tests.detection.onnx_graphs import constant_outputs
+from tests.media.frames import make_frame
+from tests.waiting import wait_until
+
+URI = "rtsp://192.0.2.1/live"
+
+
+def network(path: Path, name: str) -> str:
+    """A network that sees one object of one class in the middle of each picture."""
+    column = np.zeros((1, 5, 84), np.float32)
+    column[0, :, 0] = [32, 32, 16, 16, 0.9]
+    names = {"names": f"{{0: '{name}'}}", "task": "detect"}
+    return str(constant_outputs(path, {"output0": column}, metadata=names))
+
+
+@pytest.fixture
+def networks(tmp_path: Path) -> tuple[str, str]:
+    return network(tmp_path / "a.onnx", "apple"), network(tmp_path / "b.onnx", "bird")
+
+
+class Site:
+    """A bank with two cameras, each looked at by a model of its own."""
+
+    def __init__(self, networks: tuple[str, str]) -> None:
+        self.events: list[DetectionEvent] = []
+        self.cameras = tuple(CameraConfig(uri=URI, model_id=model) for model in networks)
+        self.bank = ModelBank(
+            StreamProcessorConfig(cameras=self.cameras, model_id=networks[0], max_wait_ms=0, multiplex="frames"),
+            lambda event, _: self.events.append(event),
+            lambda _: None,
+            clock=SystemClock(),
+        )
+        self.bank.load(lambda: False)
+        for source_id, camera in enumerate(self.cameras):
+            self.bank.admit(source_id, camera)
+        self.bank.start()
+
+    def look(self, source_id: int) -> DetectionEvent:
+        n_before = len(self.events)
+        self.bank.put(make_frame(source_id=source_id, frame_id=n_before, received_s=0.2 * n_before, size=(64, 64)))
+        wait_until(lambda: len(self.events) > n_before, f"an event of camera {source_id}")
+        return self.events[-1]
+
+
+@pytest.fixture
+def site(networks: tuple[str, str]) -> Iterator[Site]:
+    started = Site(networks)
+    yield started
+    started.bank.stop(lambda: 10.0)
+
+
+def test_each_camera_is_looked_at_by_its_model(site: Site) -> None:
+    assert [found.class_name for found in site.look(0).detections] == ["apple"]
+    assert [found.class_name for found in site.look(1).detections] == ["bird"]
+    assert site.bank.analysed == site.bank.inferences == 2
+    assert [status.state for status in site.bank.statuses] == ["ok", "ok"]
+
+
+def test_a_model_is_replaced_between_two_frames_and_the_other_goes_on(site: Site, networks: tuple[str, str]) -> None:
+    assert site.look(0).detections[0].class_name == "apple"
+    assert site.bank.swap(networks[1]).wait(30) == "done"
+    assert site.look(0).detections[0].class_name == "bird"
+    assert site.look(1).detections[0].class_name == "bird"
+    assert [status.generation for status in site.bank.statuses] == [2, 1]
+
+
+def test_a_model_that_cannot_be_had_leaves_the_old_one(site: Site, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no network")
+    swap = site.bank.swap(str(broken))
+    assert swap.wait(30) == "failed"
+    assert "broken.onnx" in str(swap.error)
+    assert site.look(0).detections[0].class_name == "apple"
+
+
+def test_what_is_not_in_use_cannot_be_replaced_nor_chosen(site: Site) -> None:
+    with pytest.raises(ConfigurationError, match="model motion is not in use, expected one of"):
+        site.bank.swap("motion", instead_of="motion")
+    with pytest.raises(ConfigurationError, match="camera 7: model motion is not loaded"):
+        site.bank.admit(7, CameraConfig(uri=URI, model_id="motion"))
+
+
+def test_a_camera_that_is_gone_is_forgotten_with_its_frames(site: Site) -> None:
+    site.look(0)
+    site.bank.forget(0)
+    site.bank.put(make_frame(source_id=0))
+    assert site.bank.wait_until_taken(0, 0)
+    assert site.look(1).source_id == 1
+    assert [event.source_id for event in site.events] == [0, 1]
+    assert site.bank.replaced(0) == 0
+
+
+def test_nothing_can_be_replaced_before_it_is_loaded(networks: tuple[str, str]) -> None:
+    config = StreamProcessorConfig(stream_uris=(URI,), model_id=networks[0])
+    bank = ModelBank(config, lambda *_: None, lambda _: None, clock=SystemClock())
+    with pytest.raises(RuntimeError, match="not started"):
+        bank.swap(networks[1])
+    assert (bank.analysed, bank.inferences, bank.failures, bank.busy_for_s(), bank.statuses) == (0, 0, 0, 0.0, ())
