@@ -37,7 +37,7 @@ def person_at(x: float, class_id: int = 0) -> Detections:
 
 
 def follow(watcher: CameraAnalyst, n: int = 5) -> tuple[list[DetectionEvent], list[TrackEvent]]:
-    events, tracks = [], []
+    events, tracks = list[DetectionEvent](), list[TrackEvent]()
     for number in range(n):
         event, told = watcher.conclude(frame(number), person_at(100 + 4 * number), None, MODEL)
         events.append(event)
