@@ -8,7 +8,8 @@ from nvr.tracking.geometry import segment_distance
 from nvr.tracking.track_path import MAX_POINTS, TrackPath
 
 Way = list[tuple[float, float]]
-units = st.floats(0, 1)
+units = st.integers(0, 10_000).map(lambda each: each / 10_000)
+"""Shares of the picture to the digit that paths are kept to."""
 
 
 def path_of(way: Way) -> TrackPath:

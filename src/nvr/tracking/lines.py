@@ -51,6 +51,7 @@ class LineWatch:
     """
 
     _last: Point | None = None
+    _last_side: float = 0.0
     _net: int = 0
     _last_step_s: float = 0.0
 
@@ -63,16 +64,17 @@ class LineWatch:
             margin: How far off the line is off the line, in heights of the picture.
             now_s: When the frame was captured, in seconds.
         """
-        step = 0 if self._last is None else crossing(line.start, line.end, self._last, foot)
-        self._last = foot
-        if step:
-            self._net += step
-            self._last_step_s = now_s
+        foot_side = side(line.start, line.end, foot)
+        if self._last is not None and (self._last_side >= 0) != (foot_side >= 0):
+            step = crossing(line.start, line.end, self._last, foot)
+            if step:
+                self._net += step
+                self._last_step_s = now_s
+        self._last, self._last_side = foot, foot_side
         if self._net == 0:
             return None
-        distance = abs(side(line.start, line.end, foot))
         needed = margin / 4 if now_s - self._last_step_s >= DWELL_S else margin
-        if distance < needed:
+        if abs(foot_side) < needed:
             return None
         net, self._net = self._net, 0
         return Crossing("in" if net > 0 else "out", self._last_step_s)

@@ -77,7 +77,7 @@ def build_track_event(
 
 def _path(record: TrackRecord, first_seen_s: float) -> tuple[PathPoint, ...]:
     points = [
-        {"x": round(x, 4), "y": round(y, 4), "offset_s": round(max(0.0, time_s - first_seen_s), 3)}
+        {"x": x, "y": y, "offset_s": round(time_s - first_seen_s, 3) if time_s > first_seen_s else 0.0}
         for time_s, x, y in record.path.points
     ]
     return _PATH.validate_python(points)

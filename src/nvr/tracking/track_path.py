@@ -29,25 +29,33 @@ class TrackPath:
     """
 
     _points: list[Waypoint] = field(default_factory=list)
+    _areas: list[float] = field(default_factory=list)
+    """Of the triangle of each point with its neighbours; without bound for both ends."""
     _is_tip_loose: bool = False
     """Whether the last point is too near to the one before to stay when another comes."""
 
     def add(self, time_s: float, x: float, y: float) -> None:
-        """Take the next foot point, as shares of the picture."""
-        point = Waypoint(time_s, x, y)
+        """Take the next foot point, as shares of the picture; a ten-thousandth is finer than any detector."""
+        point = Waypoint(time_s, round(x, 4), round(y, 4))
         if self._is_tip_loose:
             self._points.pop()
+            self._areas.pop()
         self._is_tip_loose = bool(self._points) and math.dist(self._points[-1][1:], point[1:]) < _LEAST_STEP
         self._points.append(point)
+        self._areas.append(math.inf)
+        self._measure(len(self._points) - 2)
         if len(self._points) > MAX_POINTS:
-            areas = [self._area(i) for i in range(1, len(self._points) - 1)]
-            del self._points[1 + areas.index(min(areas))]
+            least = self._areas.index(min(self._areas))
+            del self._points[least], self._areas[least]
+            self._measure(least - 1)
+            self._measure(least)
 
     @property
     def points(self) -> tuple[Waypoint, ...]:
         """At most `MAX_POINTS`, oldest first."""
         return tuple(self._points)
 
-    def _area(self, i: int) -> float:
-        (_, ax, ay), (_, bx, by), (_, cx, cy) = self._points[i - 1 : i + 2]
-        return abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay))
+    def _measure(self, i: int) -> None:
+        if 0 < i < len(self._points) - 1:
+            (_, ax, ay), (_, bx, by), (_, cx, cy) = self._points[i - 1 : i + 2]
+            self._areas[i] = abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay))
