@@ -25,7 +25,7 @@ def assign(similarity: Matrix) -> list[Pair]:
         return pairs
     found: list[Pair] = []
     for group in _groups(pairs):
-        found += group if len(group) == 1 else _assign_group(similarity, group)
+        found += _assign_group(similarity, group)
     return sorted(found)
 
 
@@ -50,6 +50,8 @@ def _groups(pairs: list[Pair]) -> list[list[Pair]]:
 def _assign_group(similarity: Matrix, group: list[Pair]) -> list[Pair]:
     rows = sorted({row for row, _ in group})
     columns = sorted({column for _, column in group})
+    if len(rows) == 1 or len(columns) == 1:
+        return [max(group, key=lambda pair: float(similarity[pair]))]
     cost = -np.maximum(similarity[np.ix_(rows, columns)], 0)
     is_tall = len(rows) > len(columns)
     chosen = [

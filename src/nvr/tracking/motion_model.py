@@ -6,6 +6,7 @@ seconds without a look nobody is thought to walk straight on. The four do not in
 is three numbers each in place of an 8x8 matrix.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,75 +15,73 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.float64]
 
-_CALM_S = 3.0
+_CALM_S = 20.0
 """In this time a velocity forgets 63 % of itself."""
-_SPEED = np.array([1.0, 1.0, 0.25, 0.25])
-"""Usual velocity of centre x, y, width and height, in box heights a second: a walker covers 0.8."""
-_ERROR = np.array([0.05, 0.05, 0.08, 0.08])
+_SPEED = np.array([0.4, 0.4, 0.1, 0.1])
+"""By which the velocity of centre x, y, width and height drifts over a long time, in box heights a second."""
+_START_SPEED = np.array([0.8, 0.8, 0.1, 0.1])
+"""Usual velocity of what was seen once only, in box heights a second: that of a walker."""
+_ERROR = np.array([0.07, 0.07, 0.1, 0.1])
 """Usual error of a detector's box, in box heights."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """What is believed of n boxes; all arrays (n, 4) for centre x, centre y, width, height."""
+    """What is believed of n boxes."""
 
-    position: Rows
-    """px"""
-    velocity: Rows
-    """px/s"""
-    position_variance: Rows
-    """px²"""
-    covariance: Rows
-    """Of position and velocity, px²/s."""
-    velocity_variance: Rows
-    """px²/s²"""
+    state: Rows
+    """(5, n, 4): position (px), velocity (px/s), variance of position (px²), covariance of both (px²/s), variance of
+    velocity (px²/s²); each for centre x, centre y, width, height."""
 
     @classmethod
-    def at(cls, xyxy_px: NDArray[np.float32]) -> Self:
+    def at(cls, xyxy_px: NDArray[np.floating]) -> Self:
         """Return the belief after boxes were seen for the first time, (n, 4)."""
         position = to_centre(xyxy_px)
         height = position[:, 3:]
         zero = np.zeros_like(position)
-        return cls(position, zero, (_ERROR * height) ** 2, zero, (_SPEED * height) ** 2)
+        return cls(np.stack([position, zero, (_ERROR * height) ** 2, zero, (_START_SPEED * height) ** 2]))
 
     def __len__(self) -> int:
-        return len(self.position)
+        return len(self.state[0])
+
+    @property
+    def position(self) -> Rows:
+        """(n, 4) centre x, centre y, width, height, px."""
+        position: Rows = self.state[0]
+        return position
+
+    @property
+    def velocity(self) -> Rows:
+        """(n, 4) of the same, px/s."""
+        velocity: Rows = self.state[1]
+        return velocity
+
+    @property
+    def position_variance(self) -> Rows:
+        """(n, 4) px²."""
+        variance: Rows = self.state[2]
+        return variance
 
     @property
     def xyxy_px(self) -> Rows:
         """(n, 4) left, top, right, bottom; sizes are at least one pixel."""
-        half = np.maximum(self.position[:, 2:], 1) / 2
-        return np.concatenate([self.position[:, :2] - half, self.position[:, :2] + half], axis=1)
+        position = self.state[0]
+        half = np.maximum(position[:, 2:], 1) / 2
+        return np.concatenate([position[:, :2] - half, position[:, :2] + half], axis=1)
 
     def select(self, index: NDArray[np.intp]) -> Self:
         """Return some of the boxes."""
-        return type(self)(
-            self.position[index],
-            self.velocity[index],
-            self.position_variance[index],
-            self.covariance[index],
-            self.velocity_variance[index],
-        )
+        return type(self)(self.state[:, index])
 
     def joined(self, other: Self) -> Self:
         """Return these boxes and others after them."""
-        return type(self)(
-            np.concatenate([self.position, other.position]),
-            np.concatenate([self.velocity, other.velocity]),
-            np.concatenate([self.position_variance, other.position_variance]),
-            np.concatenate([self.covariance, other.covariance]),
-            np.concatenate([self.velocity_variance, other.velocity_variance]),
-        )
+        return type(self)(np.concatenate([self.state, other.state], axis=1))
 
     def replaced(self, index: NDArray[np.intp], other: Self) -> Self:
         """Return these boxes, with others in the places of some."""
-        copy = self.select(np.arange(len(self)))
-        copy.position[index] = other.position
-        copy.velocity[index] = other.velocity
-        copy.position_variance[index] = other.position_variance
-        copy.covariance[index] = other.covariance
-        copy.velocity_variance[index] = other.velocity_variance
-        return copy
+        state = self.state.copy()
+        state[:, index] = other.state
+        return type(self)(state)
 
     def after(self, dt_s: float) -> Self:
         """Return the belief some time later; a negative time goes back, and is as uncertain.
@@ -91,44 +90,49 @@ class Motion:
         integral", Physical Review E 54, 1996.
         """
         passed_s = abs(dt_s)
-        kept = float(np.exp(-passed_s / _CALM_S))
-        reach_s = _CALM_S * (1 - kept)
-        signed_s = float(np.copysign(reach_s, dt_s))
-        usual = (_SPEED * np.maximum(self.position[:, 3:], 1)) ** 2
-        noise_vv = 1 - kept**2
-        noise_pv = _CALM_S * (1 - kept) ** 2
-        noise_pp = _CALM_S * (2 * passed_s - 4 * reach_s + _CALM_S * (1 - kept**2))
+        kept = math.exp(-passed_s / _CALM_S)
+        reach_s = math.copysign(_CALM_S * (1 - kept), dt_s)
+        position, velocity, variance, covariance, velocity_variance = self.state
+        usual = (_SPEED * np.maximum(position[:, 3:], 1)) ** 2
+        noise_pp = _CALM_S * (2 * passed_s - 4 * abs(reach_s) + _CALM_S * (1 - kept**2))
+        noise_pv = math.copysign(_CALM_S * (1 - kept) ** 2, dt_s)
         return type(self)(
-            self.position + signed_s * self.velocity,
-            kept * self.velocity,
-            self.position_variance
-            + 2 * signed_s * self.covariance
-            + signed_s**2 * self.velocity_variance
-            + noise_pp * usual,
-            kept * (self.covariance + signed_s * self.velocity_variance) + float(np.copysign(noise_pv, dt_s)) * usual,
-            kept**2 * self.velocity_variance + noise_vv * usual,
+            np.stack(
+                [
+                    position + reach_s * velocity,
+                    kept * velocity,
+                    variance + reach_s * (2 * covariance + reach_s * velocity_variance) + noise_pp * usual,
+                    kept * (covariance + reach_s * velocity_variance) + noise_pv * usual,
+                    kept**2 * velocity_variance + (1 - kept**2) * usual,
+                ]
+            )
         )
 
     def seen_at(self, xyxy_px: NDArray[np.float32]) -> Self:
         """Return the belief after each box was seen again, (n, 4)."""
         measured = to_centre(xyxy_px)
-        error = (_ERROR * measured[:, 3:]) ** 2
-        total = self.position_variance + error
-        gain, velocity_gain = self.position_variance / total, self.covariance / total
-        surprise = measured - self.position
+        position, velocity, variance, covariance, velocity_variance = self.state
+        total = variance + (_ERROR * measured[:, 3:]) ** 2
+        gain, velocity_gain = variance / total, covariance / total
+        surprise = measured - position
         return type(self)(
-            self.position + gain * surprise,
-            self.velocity + velocity_gain * surprise,
-            self.position_variance * (1 - gain),
-            self.covariance * (1 - gain),
-            self.velocity_variance - velocity_gain * self.covariance,
+            np.stack(
+                [
+                    position + gain * surprise,
+                    velocity + velocity_gain * surprise,
+                    variance * (1 - gain),
+                    covariance * (1 - gain),
+                    velocity_variance - velocity_gain * covariance,
+                ]
+            )
         )
 
-    def at_rest(self) -> Self:
-        """Return the belief after it was seen that nothing moves."""
-        usual = (_SPEED * np.maximum(self.position[:, 3:], 1)) ** 2
-        zero = np.zeros_like(self.position)
-        return type(self)(self.position, zero, self.position_variance, zero, usual)
+    def resting_at(self, position: Rows) -> Self:
+        """Return the belief that each box stands still at an (n, 4) place, as uncertain as before."""
+        _, _, variance, _, _ = self.state
+        zero = np.zeros_like(position)
+        usual = (_START_SPEED * np.maximum(position[:, 3:], 1)) ** 2
+        return type(self)(np.stack([position, zero, variance, zero, usual]))
 
 
 def to_centre(xyxy_px: NDArray[np.floating]) -> Rows:

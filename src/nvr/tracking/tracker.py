@@ -1,94 +1,30 @@
 """Follow the objects of one camera from frame to frame, in the manner of ByteTrack, over any time between two frames.
 
-Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022: sure detections are
-given to tracks first, then the unsure ones to the tracks that are left. What differs here: time is seconds, what was
-not looked at is not missed, and classes count.
+Y. Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022: the tracks choose
+among the sure detections first, then among the unsure ones. What differs here: time is seconds, what was not looked at
+is not missed, and classes count. What a track means is left to `nvr.tracking.lifecycle`.
 """
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nvr.core.errors import InvalidInputError
-from nvr.tracking.assignment import Pair, assign
-from nvr.tracking.association import covered_shares, iou_matrix
+from nvr.tracking.association import Candidates, Flags, Places, associate, covered_shares, iou_matrix
+from nvr.tracking.live_track import LiveTrack
 from nvr.tracking.motion_model import Motion
 from nvr.tracking.track import Track
 from nvr.tracking.track_ids import MAX_TRACK_ID
+from nvr.tracking.tracker_input import check_boxes, check_detections, check_time
+from nvr.tracking.tracker_options import TrackerOptions
 
-Ids = NDArray[np.int64]
-Places = NDArray[np.intp]
+MAX_ENDED = 1024
+"""Ended tracks that wait to be taken; the newest are kept."""
 
-_MAX_COORDINATE_PX = 1e6
-_ENDED_KEPT = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class TrackerOptions:
-    """When a track begins, is told and ends."""
-
-    high_confidence: float = 0.5
-    """Surer detections choose their tracks first, 0..1."""
-    start_confidence: float = 0.5
-    """Only surer detections begin a track."""
-    min_iou: float = 0.1
-    """Overlap of prediction and detection that makes them one."""
-    growth: float = 1.0
-    """Both boxes grow by so many standard deviations of the prediction before that."""
-    other_class_iou: float = 0.6
-    """The same for a detection of another class: a flickering class keeps its box."""
-    twin_iou: float = 0.8
-    """A detection that covers another so far, as one of another class does, begins no track."""
-    confirmed_after: int = 3
-    """Detections until a track is told to others."""
-    lost_s: float = 2.0
-    """Seconds that a confirmed track is looked for in vain before it ends."""
-    tentative_s: float = 0.5
-    """The same for one that is not confirmed."""
-    max_gap_s: float = 10.0
-    """Tracks end where a camera sent nothing for longer, or its time went back further."""
-    max_tracks: int = 256
-    """While so many live, no further one begins."""
-    max_detections: int = 512
-    """Of the detections of one frame the strongest are used, the rest gets no id: the comparison is quadratic."""
-
-
-@dataclass(slots=True)
-class _Record:
-    """What is known of one track beside its motion."""
-
-    track_id: int
-    first_seen_s: float
-    last_seen_s: float
-    looked_at_s: float
-    confidence: float = 0.0
-    hits: int = 0
-    missed: int = 0
-    missed_s: float = 0.0
-    is_confirmed: bool = False
-    class_votes: dict[int, float] = field(default_factory=dict)
-
-    @property
-    def class_id(self) -> int:
-        return max(self.class_votes, key=lambda class_id: (self.class_votes[class_id], -class_id))
-
-    def see(self, confidence: float, class_id: int, captured_s: float, confirmed_after: int) -> None:
-        self.first_seen_s = min(self.first_seen_s, captured_s)
-        self.last_seen_s = max(self.last_seen_s, captured_s)
-        self.looked_at_s = captured_s
-        self.confidence = confidence
-        self.class_votes[class_id] = self.class_votes.get(class_id, 0.0) + confidence
-        self.hits += 1
-        self.missed, self.missed_s = 0, 0.0
-        self.is_confirmed |= self.hits >= confirmed_after
-
-    def miss(self, captured_s: float) -> None:
-        self.missed += 1
-        self.missed_s += min(abs(captured_s - self.looked_at_s), 1.0)
-        self.looked_at_s = captured_s
+_LOOKED_AT = 0.5
+"""Share of a track's box that must be looked at, so that not to see it means something."""
 
 
 class Tracker:
@@ -102,46 +38,49 @@ class Tracker:
             options: None for the defaults.
 
         Raises:
-            InvalidInputError: `first_id` is not positive or not below 2**53.
+            InvalidInputError: `first_id` is not in 1..2**53-1.
         """
         if not 0 < first_id <= MAX_TRACK_ID:
             raise InvalidInputError(f"first_id: expected 1..2**53-1, got {first_id}")
         self._options = options or TrackerOptions()
         self._next_id = first_id
         self._motion = Motion.at(np.empty((0, 4), np.float32))
-        self._records: list[_Record] = []
+        self._live: list[LiveTrack] = []
         self._now_s: float | None = None
-        self._ended: deque[Track] = deque(maxlen=_ENDED_KEPT)
+        self._size_px: tuple[int, int] | None = None
+        self._ended: deque[Track] = deque(maxlen=MAX_ENDED)
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        """The live tracks, oldest first, those not confirmed too."""
-        return self._views(range(len(self._records)))
+        """The live tracks, oldest first, those that are not confirmed too."""
+        return self._views(range(len(self._live)))
 
     def take_ended(self) -> tuple[Track, ...]:
-        """Return the confirmed tracks that ended since the last call; of more than 1024 the latest."""
+        """Return the confirmed tracks that ended since the last call, each once."""
         ended = tuple(self._ended)
         self._ended.clear()
         return ended
 
-    def update(
+    def update(  # noqa: PLR0917  # the detector's arrays in their order
         self,
         xyxy_px: NDArray[np.float32],
         confidence: NDArray[np.float32],
         class_id: NDArray[np.int32],
         captured_s: float,
         looked_at_xyxy_px: NDArray[np.float32] | None = None,
-    ) -> Ids:
+        size_px: tuple[int, int] | None = None,
+    ) -> NDArray[np.int64]:
         """Give the detections of one frame to tracks.
 
         Args:
-            xyxy_px: (n, 4) left, top, right, bottom in pixels of the source frame.
+            xyxy_px: (n, 4) left, top, right, bottom in pixels of the source frame. What has no area gets no id.
             confidence: (n,) 0..1.
             class_id: (n,)
             captured_s: When the frame was captured, in seconds of any clock. May be earlier than the last, as in a
                 replay.
             looked_at_xyxy_px: (m, 4) the rectangles of the frame that the detector saw, None for the whole. A track
                 outside of them is not missed, does not age and stays where it is.
+            size_px: Width and height of the frame; another than before ends all tracks. None where it is not known.
 
         Returns:
             (n,) ids of the confirmed tracks, each at most once; 0 for a detection without one.
@@ -150,43 +89,45 @@ class Tracker:
             InvalidInputError: The arrays do not fit each other, or hold what is no box, no confidence or no time;
                 nothing has changed then.
         """
-        _check(xyxy_px, confidence, class_id, captured_s, looked_at_xyxy_px)
-        options = self._options
-        held = self._motion if self._advance(captured_s) else None
-        is_looked_at = self._looked_at(looked_at_xyxy_px, held)
-        strongest = np.argsort(-confidence, kind="stable")[: options.max_detections]
-        is_box = (xyxy_px[strongest, 2:] > xyxy_px[strongest, :2]).all(axis=1)
-        used = strongest[is_box]
-        track_of = self._associate(xyxy_px[used], confidence[used], class_id[used])
+        check_time(captured_s)
+        check_detections(xyxy_px, confidence, class_id)
+        if looked_at_xyxy_px is not None:
+            check_boxes("looked_at_xyxy_px", looked_at_xyxy_px)
+        self._resize(size_px)
+        is_looked_at = self._advance(captured_s, looked_at_xyxy_px)
+        used = self._used(xyxy_px, confidence)
+        track_of = associate(
+            self._candidates(), xyxy_px[used], confidence[used], class_id[used].astype(np.int64), self._options
+        )
         seen = np.flatnonzero(track_of >= 0)
         places = track_of[seen]
         self._motion = self._motion.replaced(places, self._motion.select(places).seen_at(xyxy_px[used[seen]]))
+        is_looked_at[places] = False
+        for place in np.flatnonzero(is_looked_at).tolist():
+            self._live[place].miss(captured_s)
+        new = self._beginning(xyxy_px[used], confidence[used], track_of)
+        track_of[new] = self._begin(xyxy_px[used[new]], captured_s)
         ids = np.zeros(len(xyxy_px), np.int64)
-        for place, index in zip(places.tolist(), used[seen].tolist(), strict=True):
-            record = self._records[place]
-            record.see(float(confidence[index]), int(class_id[index]), captured_s, options.confirmed_after)
-            ids[index] = record.track_id if record.is_confirmed else 0
-        for place in sorted(set(np.flatnonzero(is_looked_at).tolist()) - set(places.tolist())):
-            self._records[place].miss(captured_s)
-        n_before = len(self._records)
-        for index in self._beginnings(xyxy_px, confidence, used, track_of).tolist():
-            record = self._begin(captured_s)
-            record.see(float(confidence[index]), int(class_id[index]), captured_s, options.confirmed_after)
-            ids[index] = record.track_id if record.is_confirmed else 0
-            self._motion = self._motion.joined(Motion.at(xyxy_px[index : index + 1]))
-        self._end_missed(n_before)
+        height_px = None if self._size_px is None else self._size_px[1]
+        for i in np.flatnonzero(track_of >= 0).tolist():
+            index, live = used[i], self._live[track_of[i]]
+            box = xyxy_px[index].tolist()
+            sure, what = float(confidence[index]), int(class_id[index])
+            live.see(box, sure, what, captured_s, height_px=height_px, options=self._options)
+            ids[index] = live.track_id if live.is_confirmed else 0
+        self._end([place for place, live in enumerate(self._live) if live.is_over(self._options)])
         return ids
 
     def hold(self, captured_s: float) -> None:
-        """Say that nothing has moved since the last frame, as of the frames of a sleeping camera: tracks stay.
+        """Say that nothing moved since the last frame, as a sleeping camera does: tracks stay, and do not age.
 
         Raises:
             InvalidInputError: The time is no number.
         """
-        _check_time(captured_s)
-        held = self._motion
-        if self._advance(captured_s):
-            self._motion = held.at_rest()
+        check_time(captured_s)
+        before_s, self._now_s = self._now_s, captured_s
+        if before_s is not None and not self._is_gap(captured_s - before_s):
+            self._motion = self._motion.resting_at(self._motion.position)
 
     def predict(self, captured_s: float) -> NDArray[np.float32]:
         """Return where the live tracks will be, (k, 4) left, top, right, bottom in the order of `tracks`.
@@ -194,164 +135,103 @@ class Tracker:
         Raises:
             InvalidInputError: The time is no number.
         """
-        _check_time(captured_s)
-        if self._now_s is None:
-            return np.empty((0, 4), np.float32)
-        return self._motion.after(captured_s - self._now_s).xyxy_px.astype(np.float32)
+        check_time(captured_s)
+        passed_s = 0.0 if self._now_s is None else captured_s - self._now_s
+        longest_s = self._options.max_gap_s
+        return self._motion.after(min(max(passed_s, -longest_s), longest_s)).xyxy_px.astype(np.float32)
 
     def reset(self) -> None:
         """End all tracks, as where the scene changed at once: a cut, another size, a camera that was turned."""
-        self._end(range(len(self._records)))
+        self._end(range(len(self._live)))
 
-    def _views(self, places: Sequence[int]) -> tuple[Track, ...]:
+    def _views(self, places: Iterable[int]) -> tuple[Track, ...]:
         boxes = self._motion.xyxy_px.astype(np.float32)
         velocities = self._motion.velocity[:, :2].astype(np.float32)
         boxes.flags.writeable = velocities.flags.writeable = False
-        return tuple(_view(self._records[i], boxes[i], velocities[i]) for i in places)
+        return tuple(_view(self._live[place], boxes[place], velocities[place]) for place in places)
 
-    def _advance(self, captured_s: float) -> bool:
-        """Move all tracks to a time; False where there is nothing to go on from."""
-        before_s, self._now_s = self._now_s, captured_s
-        if before_s is None:
-            return False
-        if abs(captured_s - before_s) > self._options.max_gap_s:
+    def _resize(self, size_px: tuple[int, int] | None) -> None:
+        if self._size_px is not None and size_px is not None and size_px != self._size_px:
             self.reset()
-            return False
-        self._motion = self._motion.after(captured_s - before_s)
-        return True
+        self._size_px = size_px or self._size_px
 
-    def _looked_at(self, regions: NDArray[np.float32] | None, held: Motion | None) -> NDArray[np.bool_]:
-        if regions is None or held is None:
-            return np.ones(len(self._records), bool)
-        shares = covered_shares(self._motion.xyxy_px, regions.astype(np.float64))
-        return shares >= 0.5
+    def _is_gap(self, passed_s: float) -> bool:
+        """End all tracks where too much time has passed to know anything of them."""
+        is_gap = abs(passed_s) > self._options.max_gap_s
+        if is_gap:
+            self.reset()
+        return is_gap
 
-    def _associate(
-        self, xyxy_px: NDArray[np.float32], confidence: NDArray[np.float32], class_id: NDArray[np.int32]
-    ) -> Places:
-        """Return the place of the track of each detection, -1 for none."""
-        track_of = np.full(len(xyxy_px), -1)
-        if len(xyxy_px) == 0 or not self._records:
-            return track_of
-        similarity = self._similarity(xyxy_px, class_id)
-        is_high = confidence >= self._options.high_confidence
-        is_confirmed = np.array([record.is_confirmed for record in self._records])
-        for rows, columns in (
-            (is_confirmed, is_high),
-            (is_confirmed, ~is_high),
-            (~is_confirmed, np.ones(len(xyxy_px), bool)),
-        ):
-            free = np.ones(len(self._records), bool)
-            free[track_of[track_of >= 0]] = False
-            for row, column in _assign_part(similarity, rows & free, columns & (track_of < 0)):
-                track_of[column] = row
-        return track_of
+    def _advance(self, captured_s: float, looked_at_xyxy_px: NDArray[np.float32] | None) -> Flags:
+        """Move the tracks to a time; return which of them were looked at."""
+        before_s, self._now_s = self._now_s, captured_s
+        if before_s is not None and not self._is_gap(captured_s - before_s):
+            before = self._motion
+            self._motion = before.after(captured_s - before_s)
+            if looked_at_xyxy_px is not None:
+                regions = looked_at_xyxy_px.astype(np.float64)
+                is_looked_at: Flags = covered_shares(self._motion.xyxy_px, regions) >= _LOOKED_AT
+                # the detector looks where something moves, so what it passes by stands still
+                still = np.flatnonzero(~is_looked_at)
+                resting = self._motion.select(still).resting_at(before.position[still])
+                self._motion = self._motion.replaced(still, resting)
+                return is_looked_at
+        return np.ones(len(self._live), bool)
 
-    def _similarity(self, xyxy_px: NDArray[np.float32], class_id: NDArray[np.int32]) -> NDArray[np.float64]:
-        options = self._options
-        boxes = self._motion.xyxy_px
-        detected = xyxy_px.astype(np.float64)
-        overlap = iou_matrix(boxes, detected)
-        classes = np.array([record.class_id for record in self._records])
-        is_same = classes[:, None] == class_id
-        is_near = overlap >= np.where(is_same, options.min_iou, options.other_class_iou)
-        return np.where(is_near, overlap * np.where(is_same, 1.0, 0.5), 0.0)
+    def _used(self, xyxy_px: NDArray[np.float32], confidence: NDArray[np.float32]) -> Places:
+        """Return the detections that can be followed, surest first."""
+        surest = np.argsort(-confidence, kind="stable")[: self._options.max_detections]
+        used: Places = surest[(xyxy_px[surest, 2:] > xyxy_px[surest, :2]).all(axis=1)]
+        return used
 
-    def _beginnings(
-        self, xyxy_px: NDArray[np.float32], confidence: NDArray[np.float32], used: Places, track_of: Places
-    ) -> Places:
-        """Return the detections that begin a track."""
-        options = self._options
-        free = options.max_tracks - len(self._records)
-        new = used[(track_of < 0) & (confidence[used] >= options.start_confidence)]
-        if len(new) == 0 or free <= 0:
-            return new[:0]
-        everything = xyxy_px[used].astype(np.float64)
-        overlap = iou_matrix(xyxy_px[new].astype(np.float64), everything)
-        place = {index: i for i, index in enumerate(used.tolist())}
-        is_begun = [
-            not any(
-                overlap[i, j] > options.twin_iou and (track_of[j] >= 0 or j < place[index]) for j in range(len(used))
-            )
-            for i, index in enumerate(new.tolist())
-        ]
-        begun: Places = new[np.array(is_begun, bool)][:free]
+    def _candidates(self) -> Candidates:
+        return Candidates(
+            self._motion,
+            np.array([live.class_id for live in self._live], np.int64),
+            np.array([live.is_lost for live in self._live], bool),
+        )
+
+    def _beginning(self, xyxy_px: NDArray[np.float32], confidence: NDArray[np.float32], track_of: Places) -> Places:
+        """Return which of the detections, surest first, begin a track."""
+        n_free = self._options.max_tracks - len(self._live)
+        is_new = (track_of < 0) & (confidence >= self._options.high_confidence)
+        if n_free <= 0 or not is_new.any():
+            return np.empty(0, np.intp)
+        boxes = xyxy_px.astype(np.float64)
+        new = np.flatnonzero(is_new)
+        is_twin = iou_matrix(boxes[new], boxes) > self._options.twin_overlap
+        is_surer = np.arange(len(boxes)) < new[:, None]
+        begun: Places = new[~(is_twin & (is_surer | (track_of >= 0))).any(axis=1)][:n_free]
         return begun
 
-    def _begin(self, captured_s: float) -> _Record:
-        record = _Record(self._next_id, captured_s, captured_s, captured_s)
-        self._next_id += 1
-        self._records.append(record)
-        return record
-
-    def _end_missed(self, n_before: int) -> None:
-        options = self._options
-        over = [
-            place
-            for place, record in enumerate(self._records[:n_before])
-            if record.missed_s > (options.lost_s if record.is_confirmed else options.tentative_s)
-        ]
-        if over:
-            self._end(over)
+    def _begin(self, xyxy_px: NDArray[np.float32], captured_s: float) -> Places:
+        """Begin a track at each box; return their places."""
+        n_before = len(self._live)
+        self._motion = self._motion.joined(Motion.at(xyxy_px))
+        self._live += [LiveTrack.begin(self._next_id + i, captured_s) for i in range(len(xyxy_px))]
+        self._next_id += len(xyxy_px)
+        return np.arange(n_before, len(self._live))
 
     def _end(self, places: Sequence[int]) -> None:
-        confirmed = [place for place in places if self._records[place].is_confirmed]
-        self._ended.extend(self._views(confirmed))
-        kept = np.setdiff1d(np.arange(len(self._records)), np.array(places, np.intp))
+        if not places:
+            return
+        self._ended.extend(self._views(place for place in places if self._live[place].is_confirmed))
+        kept = np.delete(np.arange(len(self._live)), places)
         self._motion = self._motion.select(kept)
-        self._records = [self._records[place] for place in kept.tolist()]
+        self._live = [self._live[place] for place in kept.tolist()]
 
 
-def _view(record: _Record, xyxy_px: NDArray[np.float32], velocity_px_s: NDArray[np.float32]) -> Track:
+def _view(live: LiveTrack, xyxy_px: NDArray[np.float32], velocity_px_s: NDArray[np.float32]) -> Track:
     return Track(
-        record.track_id,
-        xyxy_px,
-        velocity_px_s,
-        record.confidence,
-        record.class_id,
-        dict(record.class_votes),
-        record.is_confirmed,
-        record.missed > 0,
-        record.hits,
-        record.first_seen_s,
-        record.last_seen_s,
+        track_id=live.track_id,
+        xyxy_px=xyxy_px,
+        velocity_px_s=velocity_px_s,
+        confidence=live.confidence,
+        class_id=live.class_id,
+        class_votes=dict(live.class_votes),
+        is_confirmed=live.is_confirmed,
+        is_lost=live.is_lost,
+        hits=live.hits,
+        first_seen_s=live.first_seen_s,
+        last_seen_s=live.last_seen_s,
     )
-
-
-def _assign_part(similarity: NDArray[np.float64], rows: NDArray[np.bool_], columns: NDArray[np.bool_]) -> list[Pair]:
-    row_places, column_places = np.flatnonzero(rows), np.flatnonzero(columns)
-    pairs = assign(similarity[np.ix_(row_places, column_places)])
-    return [(int(row_places[row]), int(column_places[column])) for row, column in pairs]
-
-
-def _check(
-    xyxy_px: NDArray[np.float32],
-    confidence: NDArray[np.float32],
-    class_id: NDArray[np.int32],
-    captured_s: float,
-    looked_at_xyxy_px: NDArray[np.float32] | None,
-) -> None:
-    _check_time(captured_s)
-    _check_boxes("xyxy_px", xyxy_px)
-    n = len(xyxy_px)
-    for name, array in (("confidence", confidence), ("class_id", class_id)):
-        if array.shape != (n,):
-            raise InvalidInputError(f"{name}: expected {(n,)}, got {array.shape}")
-    wrong = confidence[~((confidence >= 0) & (confidence <= 1))]
-    if len(wrong):
-        raise InvalidInputError(f"confidence: expected 0..1, got {wrong[0]}")
-    if looked_at_xyxy_px is not None:
-        _check_boxes("looked_at_xyxy_px", looked_at_xyxy_px)
-
-
-def _check_boxes(name: str, xyxy_px: NDArray[np.float32]) -> None:
-    if xyxy_px.ndim != 2 or xyxy_px.shape[1] != 4:
-        raise InvalidInputError(f"{name}: expected (n, 4), got {xyxy_px.shape}")
-    is_box = (np.abs(xyxy_px) <= _MAX_COORDINATE_PX).all(axis=1) & (xyxy_px[:, 2:] >= xyxy_px[:, :2]).all(axis=1)
-    if not is_box.all():
-        raise InvalidInputError(f"{name}: expected left <= right, top <= bottom, got {xyxy_px[~is_box][0].tolist()}")
-
-
-def _check_time(captured_s: float) -> None:
-    if not np.isfinite(captured_s):
-        raise InvalidInputError(f"captured_s: expected seconds, got {captured_s}")
