@@ -32,7 +32,7 @@ def test_the_first_look_is_at_the_whole_frame() -> None:
     plan = RegionPlanner(3, CANVAS).plan(ground(0), SIZE, NOBODY, 5.0)
     assert plan.is_full_look
     assert plan.regions[0].xyxy_px == (0, 0, *SIZE)
-    assert plan.regions[0].canvas_size_px == (416, 234)
+    assert plan.regions[0].size_on_canvas_px(plan.regions[0].scale, CANVAS) == (416, 234)
 
 
 def test_nothing_is_looked_at_while_nothing_moves() -> None:

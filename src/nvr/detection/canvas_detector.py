@@ -8,15 +8,22 @@ from numpy.typing import NDArray
 
 from nvr.core.errors import FrameError
 from nvr.detection.detections import Detections, Detector, Image
-from nvr.detection.merging import areas, intersections
+from nvr.detection.merging import Boxes, areas, intersections
 from nvr.detection.packing import Placement, pack
-from nvr.detection.regions import Box, Region, Size
+from nvr.detection.regions import Box, Region, Size, full_scale
 
 Crop = Callable[[Box, Size], Image]
 """Cuts a rectangle of the source, in its pixels, and scales it to an even width and height, BGR."""
 
 FILL = 114
 """Grey between the regions; what YOLOX and others are trained to see around a picture."""
+
+_EDGE_PX = 1.5
+"""A box that ends so near to its region's edge, in pixels of the canvas, may go on behind it."""
+_SAME_IOU = 0.5
+"""Two boxes of one class from two regions that overlap so much are one object."""
+_SAME_SHARE = 0.6
+"""The same for a box that an edge has cut: share of it that lies in the other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +39,8 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
+    """A region on a canvas."""
+
     look: int
     region: Region
     size_px: Size
@@ -41,13 +50,13 @@ class _Piece:
 class CanvasDetector:
     """Looks at the regions of many cameras with as few inferences as they fit on. For one thread at a time."""
 
-    def __init__(self, detector: Detector, canvas_size_px: Size, *, gutter_px: int = 8) -> None:
+    def __init__(self, detector: Detector, canvas_size_px: Size, *, gutter_px: int = 16) -> None:
         """Compose for a detector; it stays the caller's to close.
 
         Args:
             detector: Is given pictures of `canvas_size_px`.
             canvas_size_px: Width and height, best those of the network's input: nothing is scaled then.
-            gutter_px: Grey between two regions.
+            gutter_px: Grey between two regions; with less, a network sees one object where two meet.
         """
         self._detector = detector
         self._canvas_size_px = canvas_size_px
@@ -70,6 +79,17 @@ class CanvasDetector:
         """Canvases looked at so far."""
         return self._inferences
 
+    def how_many_fit(self, looks: Sequence[Look], most_canvases: int) -> int:
+        """Return how many of the looks, from the first on, fit on so many canvases: the caller puts them in order."""
+        least, most = 0, len(looks)
+        while least < most:
+            middle = (least + most + 1) // 2
+            if _n_canvases(self._arrange(looks[:middle])) <= most_canvases:
+                least = middle
+            else:
+                most = middle - 1
+        return least
+
     def detect(self, looks: Sequence[Look]) -> list[Detections]:
         """Find objects in the regions of frames; one answer per look, in order, in pixels of its source.
 
@@ -78,31 +98,39 @@ class CanvasDetector:
             ModelError: The network failed.
         """
         pieces = self._arrange(looks)
-        n_canvases = 1 + max((piece.placement.bin for piece in pieces), default=-1)
-        canvases = self._compose(looks, pieces, n_canvases)
-        found = self._detector.infer(canvases) if canvases else []
-        self._inferences += n_canvases
-        parts: list[list[Detections]] = [[] for _ in looks]
-        for piece in pieces:
-            parts[piece.look].append(_of_piece(found[piece.placement.bin], piece, looks[piece.look].size_px))
-        return [_joined(answers) for answers in parts]
+        canvases = self._compose(looks, pieces)
+        if not canvases:
+            return [Detections.empty() for _ in looks]
+        found = self._detector.infer(canvases)
+        self._inferences += len(canvases)
+        return _mapped(found, pieces, looks)
 
     def _arrange(self, looks: Sequence[Look]) -> list[_Piece]:
+        """Return where each region goes; those that were to be enlarged are not where that takes a canvas more."""
         regions = [(i, region) for i, look in enumerate(looks) for region in look.regions]
-        width, height = self._canvas_size_px
-        sizes = []
-        for _, region in regions:
-            wanted = region.canvas_size_px
-            shrink = min(1.0, width / wanted[0], height / wanted[1])
-            sizes.append((max(2, int(wanted[0] * shrink) // 2 * 2), max(2, int(wanted[1] * shrink) // 2 * 2)))
+        wanted = [region.scale for _, region in regions]
+        plain = [min(region.scale, full_scale(looks[i].size_px, self._canvas_size_px)) for i, region in regions]
+        pieces = self._pack(regions, wanted)
+        if wanted != plain and _n_canvases(pieces) > 1:
+            smaller = self._pack(regions, plain)
+            if _n_canvases(smaller) < _n_canvases(pieces):
+                return smaller
+        return pieces
+
+    def _pack(self, regions: Sequence[tuple[int, Region]], scales: Sequence[float]) -> list[_Piece]:
+        sizes = [
+            region.size_on_canvas_px(scale, self._canvas_size_px)
+            for (_, region), scale in zip(regions, scales, strict=True)
+        ]
         placements = pack(sizes, self._canvas_size_px, self._gutter_px)
         return [
             _Piece(i, region, size, placement)
             for (i, region), size, placement in zip(regions, sizes, placements, strict=True)
         ]
 
-    def _compose(self, looks: Sequence[Look], pieces: Sequence[_Piece], n: int) -> list[Image]:
+    def _compose(self, looks: Sequence[Look], pieces: Sequence[_Piece]) -> list[Image]:
         width, height = self._canvas_size_px
+        n = _n_canvases(pieces)
         while len(self._canvases) < n:
             self._canvases.append(np.empty((height, width, 3), np.uint8))
         canvases = self._canvases[:n]
@@ -119,42 +147,82 @@ class CanvasDetector:
         return canvases
 
 
-def _of_piece(found: Detections, piece: _Piece, size_px: Size) -> Detections:
-    """Return what has its centre in a piece, trimmed to it, in source pixels."""
-    left, top = piece.placement.left_px, piece.placement.top_px
-    width, height = piece.size_px
-    xyxy = found.xyxy_px
-    centre_x, centre_y = (xyxy[:, 0] + xyxy[:, 2]) / 2 - left, (xyxy[:, 1] + xyxy[:, 3]) / 2 - top
-    inside = (centre_x >= 0) & (centre_x < width) & (centre_y >= 0) & (centre_y < height)
-    x0, y0, x1, y1 = piece.region.xyxy_px
-    scale = np.array([(x1 - x0) / width, (y1 - y0) / height] * 2, np.float32)
-    local = np.clip(xyxy[inside] - np.array([left, top, left, top], np.float32), 0, [width, height, width, height])
-    source = (local * scale + np.array([x0, y0, x0, y0])).astype(np.float32)
-    source = np.clip(source, np.float32(0), np.array([*size_px, *size_px], np.float32))
-    return Detections(source, found.confidence[inside], found.class_id[inside])
+def _n_canvases(pieces: Sequence[_Piece]) -> int:
+    return 1 + max((piece.placement.bin for piece in pieces), default=-1)
 
 
-def _joined(parts: Sequence[Detections]) -> Detections:
-    """Return the detections of one camera without those that two of its regions share, strongest first."""
-    if not parts:
-        return Detections.empty()
-    xyxy = np.concatenate([part.xyxy_px for part in parts])
-    confidence = np.concatenate([part.confidence for part in parts])
-    class_id = np.concatenate([part.class_id for part in parts])
+def _mapped(found: Sequence[Detections], pieces: Sequence[_Piece], looks: Sequence[Look]) -> list[Detections]:
+    """Return the detections of all canvases by look: each belongs to the piece that its centre is in, if any."""
+    on_canvas, confidence, class_id, number = _strongest_first(found)
+    placed = np.array(
+        [
+            (piece.placement.left_px, piece.placement.top_px, *piece.size_px, piece.placement.bin, piece.look)
+            for piece in pieces
+        ],
+        np.float32,
+    )
+    corner, size, canvas_of, look_of = placed[:, :2], placed[:, 2:4], placed[:, 4], placed[:, 5]
+    centre = (on_canvas[:, :2] + on_canvas[:, 2:]) / 2
+    local = centre[:, None] - corner
+    inside = ((local >= 0) & (local < size)).all(axis=2) & (number[:, None] == canvas_of)
+    kept = np.flatnonzero(inside.any(axis=1))
+    piece_of = inside[kept].argmax(axis=1)
+    sources = np.array([piece.region.xyxy_px for piece in pieces], np.float32)
+    frames = np.array([looks[piece.look].size_px for piece in pieces], np.float32)
+    boxes, is_cut = _to_source(
+        on_canvas[kept] - np.tile(corner[piece_of], 2), size[piece_of], sources[piece_of], frames[piece_of]
+    )
+    of_look = look_of[piece_of]
+    answers = []
+    for i, look in enumerate(looks):
+        own = np.flatnonzero(of_look == i)
+        if len(look.regions) > 1 and len(own) > 1:
+            own = own[_distinct(boxes[own], class_id[kept[own]], piece_of[own], is_cut[own])]
+        answers.append(Detections(boxes[own], confidence[kept[own]], class_id[kept[own]]))
+    return answers
+
+
+def _strongest_first(
+    found: Sequence[Detections],
+) -> tuple[Boxes, NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
+    confidence = np.concatenate([answer.confidence for answer in found])
     order = np.argsort(-confidence, kind="stable")
-    xyxy, confidence, class_id = xyxy[order], confidence[order], class_id[order]
-    if len(parts) > 1 and len(xyxy) > 1:
-        kept = _without_shared(xyxy, class_id)
-        xyxy, confidence, class_id = xyxy[kept], confidence[kept], class_id[kept]
-    return Detections(xyxy, confidence, class_id)
+    number = np.repeat(np.arange(len(found)), [len(answer) for answer in found])
+    boxes = np.concatenate([answer.xyxy_px for answer in found])
+    return boxes[order], confidence[order], np.concatenate([a.class_id for a in found])[order], number[order]
 
 
-def _without_shared(xyxy: NDArray[np.float32], class_id: NDArray[np.int32]) -> NDArray[np.bool_]:
-    common = intersections(xyxy, xyxy)
-    area = areas(xyxy)
-    iou = common / np.maximum(area[:, None] + area[None, :] - common, 1e-6)
-    same = (class_id[:, None] == class_id[None, :]) & (iou > 0.5)
-    kept = np.ones(len(xyxy), np.bool_)
-    for i in range(1, len(xyxy)):
-        kept[i] = not (same[i, :i] & kept[:i]).any()
-    return kept
+def _to_source(local: Boxes, size: Boxes, sources: Boxes, frames: Boxes) -> tuple[Boxes, NDArray[np.bool_]]:
+    """Return boxes in source pixels, trimmed to their regions, and whether an edge inside the frame cuts them.
+
+    Args:
+        local: (n, 4) boxes relative to their piece of a canvas.
+        size: (n, 2) width and height of the piece.
+        sources: (n, 4) the region of the source.
+        frames: (n, 2) width and height of the frame.
+    """
+    trimmed = np.clip(local, np.float32(0), np.tile(size, 2))
+    scale = (sources[:, 2:] - sources[:, :2]) / size
+    boxes = trimmed * np.tile(scale, 2) + np.tile(sources[:, :2], 2)
+    cut_left_top = (local[:, :2] < _EDGE_PX) & (sources[:, :2] > 0)
+    cut_right_bottom = (local[:, 2:] > size - _EDGE_PX) & (sources[:, 2:] < frames)
+    is_cut: NDArray[np.bool_] = np.any(cut_left_top | cut_right_bottom, axis=1)
+    return boxes, is_cut
+
+
+def _distinct(
+    boxes: Boxes, class_id: NDArray[np.int32], piece_of: NDArray[np.intp], is_cut: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Return the places of the boxes without those that another region shows too; whole ones go before cut ones."""
+    order = np.argsort(is_cut, kind="stable")
+    boxes, class_id, piece_of, is_cut = boxes[order], class_id[order], piece_of[order], is_cut[order]
+    common = intersections(boxes, boxes)
+    area = areas(boxes)
+    is_same = common > _SAME_IOU * (area[:, None] + area - common)
+    is_same |= is_cut[:, None] & (common > _SAME_SHARE * area[:, None])
+    is_same &= (class_id[:, None] == class_id) & (piece_of[:, None] != piece_of)
+    kept = np.ones(len(boxes), np.bool_)
+    for i in np.flatnonzero(np.tril(is_same, -1).any(axis=1)):
+        kept[i] = not (is_same[i, :i] & kept[:i]).any()
+    places: NDArray[np.intp] = np.sort(order[kept])
+    return places

@@ -8,7 +8,7 @@ from nvr.assets.spec import ModelSpec
 from nvr.core.errors import ConfigurationError, ModelError
 from nvr.detection.detections import Detector
 from nvr.detection.network import Batching, open_network
-from nvr.detection.network_detector import NetworkDetector
+from nvr.detection.network_detector import NetworkDetector, can_leave_out_rows
 from nvr.detection.nms import Selection
 from nvr.detection.recognise import recognise_file
 
@@ -48,7 +48,13 @@ def load_detector(
     elif size_px is not None:
         spec = replace(spec, input_width_px=size_px[0], input_height_px=size_px[1])
     class_ids = None if classes is None else _class_ids(model_id, classes, spec.class_names)
-    network = open_network(path, (spec.input_width_px, spec.input_height_px), providers=providers, batching=batching)
+    network = open_network(
+        path,
+        (spec.input_width_px, spec.input_height_px),
+        providers=providers,
+        batching=batching,
+        wants_free_height=can_leave_out_rows(spec),
+    )
     try:
         return NetworkDetector(model_id, network, spec, Selection(confidence_threshold, spec.nms_iou, class_ids))
     except ModelError as error:

@@ -42,6 +42,11 @@ class Network:
         """Whether the file had a fixed batch or size that was freed in memory."""
 
     @property
+    def has_free_height(self) -> bool:
+        """Whether a batch may have fewer rows than `size_px` says."""
+        return self.signature.size_px[1] is None
+
+    @property
     def provider(self) -> str:
         """ONNX Runtime's name of what runs the network."""
         return self._session.provider
@@ -89,6 +94,7 @@ def open_network(
     *,
     providers: Sequence[str] | None = None,
     batching: Batching = "auto",
+    wants_free_height: bool = False,
 ) -> Network:
     """Load an ONNX file, with a freed batch or image size where that is needed.
 
@@ -97,6 +103,8 @@ def open_network(
         size_px: Width and height to run at; None for what the file says.
         providers: See `choose_providers`.
         batching: See `Batching`.
+        wants_free_height: Free the height too where that can be done and batches are not real: an image of half
+            the rows costs half. See `Network.has_free_height` for the outcome.
 
     Raises:
         ConfigurationError: A provider's name is unknown.
@@ -109,7 +117,10 @@ def open_network(
     must_free_size = any(
         own not in (None, wanted) for own, wanted in zip(session.signature.size_px, size_px, strict=True)
     )
-    if not must_free_size and (session.signature.has_free_batch or not wants_batches):
+    is_enough = session.signature.has_free_batch or not wants_batches
+    if wants_free_height and not wants_batches and session.signature.size_px[1] is not None:
+        is_enough = False
+    if not must_free_size and is_enough:
         network = Network(session, size_px, has_real_batches=wants_batches)
     else:
         network = _freed(path, session, size_px, wants_batches, must_free_size)

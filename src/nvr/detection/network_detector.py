@@ -1,17 +1,23 @@
 """A detector made of a network and its head."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nvr.assets.spec import ModelSpec
 from nvr.core.errors import InvalidInputError, ModelError
 from nvr.detection.detections import Detections, Image
-from nvr.detection.heads import make_decoder
-from nvr.detection.letterbox import place
+from nvr.detection.heads import Decoder, make_decoder
+from nvr.detection.letterbox import Placement, place
 from nvr.detection.network import Network
 from nvr.detection.nms import Selection
-from nvr.detection.preprocess import Preprocessor
+from nvr.detection.preprocess import Preprocessor, check_image
+
+ROWS_PX = 32
+"""Rows that a network can be given fewer of: its largest stride."""
 
 
 class NetworkDetector:
@@ -32,7 +38,11 @@ class NetworkDetector:
         self._class_names = spec.class_names
         self._preprocessor = Preprocessor(spec)
         self._decoder = make_decoder(spec, selection, [output.name for output in network.signature.outputs])
-        self._infer_all([np.full((spec.input_height_px, spec.input_width_px, 3), spec.fill, np.uint8)])
+        self._selection = selection
+        self._decoders: dict[int, Decoder] = {}
+        self._leaves_out_rows = network.has_free_height and not network.has_real_batches and can_leave_out_rows(spec)
+        # of no grey that could be left out: the whole input is tried
+        self._infer_all([np.zeros((spec.input_height_px, spec.input_width_px, 3), np.uint8)])
 
     @property
     def model_id(self) -> str:
@@ -74,13 +84,38 @@ class NetworkDetector:
     def _infer_all(self, images: Sequence[Image]) -> list[Detections]:
         if self._network is None:
             raise ModelError(f"model {self._model_id}: the detector is closed")
+        if self._leaves_out_rows:
+            for image in images:
+                check_image(image)
+            return [self._infer_used_rows(self._network, image) for image in images]
         batch, placements = self._preprocessor.fill(images)
-        answers = []
-        for outputs, placement in zip(self._network.run(batch), placements, strict=True):
-            found = self._decoder.decode(outputs)
-            xyxy_px = placement.to_source(found.xyxy_px)
-            # Outside the image nothing is left of a box, e.g. of one in the grey part of the letterbox.
-            inside = (xyxy_px[:, 2] > xyxy_px[:, 0]) & (xyxy_px[:, 3] > xyxy_px[:, 1])
-            in_range = inside & (found.class_id >= 0) & (found.class_id < len(self._class_names))
-            answers.append(Detections(xyxy_px[in_range], found.confidence[in_range], found.class_id[in_range]))
-        return answers
+        return [
+            self._answer(self._decoder, outputs, placement)
+            for outputs, placement in zip(self._network.run(batch), placements, strict=True)
+        ]
+
+    def _infer_used_rows(self, network: Network, image: Image) -> Detections:
+        batch, placement = self._preprocessor.fill_rows(image, ROWS_PX)
+        rows = batch.shape[2]
+        decoder = self._decoder
+        if rows != self._spec.input_height_px:
+            if rows not in self._decoders:
+                self._decoders[rows] = make_decoder(replace(self._spec, input_height_px=rows), self._selection)
+            decoder = self._decoders[rows]
+        return self._answer(decoder, network.run(batch)[0], placement)
+
+    def _answer(self, decoder: Decoder, outputs: Sequence[NDArray[Any]], placement: Placement) -> Detections:
+        found = decoder.decode(outputs)
+        xyxy_px = placement.to_source(found.xyxy_px)
+        # Outside the image nothing is left of a box, e.g. of one in the grey part of the letterbox.
+        inside = (xyxy_px[:, 2] > xyxy_px[:, 0]) & (xyxy_px[:, 3] > xyxy_px[:, 1])
+        in_range = inside & (found.class_id >= 0) & (found.class_id < len(self._class_names))
+        return Detections(xyxy_px[in_range], found.confidence[in_range], found.class_id[in_range])
+
+
+def can_leave_out_rows(spec: ModelSpec) -> bool:
+    """Return whether a model answers for the upper rows of its input alone as if the rest were grey.
+
+    True of a convolutional network whose head has a cell for each place, if images lie at the top.
+    """
+    return spec.head == "yolox" and spec.resize == "letterbox_top_left"

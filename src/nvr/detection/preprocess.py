@@ -44,6 +44,7 @@ class Preprocessor:
         self._is_identity = bool(np.all(self._gain == 1) and np.all(self._offset == 0))
         self._channels = (0, 1, 2) if spec.colour == "bgr" else (2, 1, 0)
         self._batch = self._grey(0)
+        self._flat = np.empty(3 * spec.input_height_px * spec.input_width_px, np.float32)
         self._covered: list[tuple[int, int, int, int] | None] = []
 
     def fill(self, images: Sequence[Image]) -> tuple[Batch, list[Placement]]:
@@ -59,6 +60,39 @@ class Preprocessor:
             self._covered = [None] * len(images)
         placements = [self._fill_slot(slot, image) for slot, image in enumerate(images)]
         return self._batch[: len(images)], placements
+
+    def fill_rows(self, image: Image, multiple_px: int) -> tuple[Batch, Placement]:
+        """Return one image as a batch of no more rows than it needs, valid until the next call, and where it lies.
+
+        What a letterbox adds below an image says nothing to a network, nor do rows of the same grey at the lower
+        edge of an image that is not scaled, such as a canvas that is not full.
+
+        Args:
+            image: As for `fill`.
+            multiple_px: The rows are a multiple of it, or those of the input.
+
+        Raises:
+            FrameError: The image is empty or not (H, W, 3) uint8.
+        """
+        check_image(image)
+        spec = self._spec
+        placement = place(image.shape[1], image.shape[0], spec.input_width_px, spec.input_height_px, spec.resize)
+        used_px = placement.top_px + placement.height_px
+        if (placement.width_px, placement.height_px) == image.shape[1::-1]:
+            used_px -= grey_rows(image, spec.fill, multiple_px)
+        rows = min(spec.input_height_px, max(1, -(-used_px // multiple_px)) * multiple_px)
+        if rows == spec.input_height_px:
+            batch, placements = self.fill([image])
+            return batch, placements[0]
+        flat = self._flat[: 3 * rows * spec.input_width_px]
+        batch = flat.reshape(1, 3, rows, spec.input_width_px)
+        if placement.width_px < spec.input_width_px or placement.height_px < rows:
+            batch[0] = (spec.fill * self._gain + self._offset)[:, None, None]
+        left, top = placement.left_px, placement.top_px
+        height_px = min(placement.height_px, rows - top)
+        target = batch[0, :, top : top + height_px, left : left + placement.width_px]
+        self._write(image[:rows] if height_px < placement.height_px else image, target)
+        return batch, placement
 
     def _grey(self, n: int) -> Batch:
         spec = self._spec
@@ -92,3 +126,16 @@ class Preprocessor:
                 np.multiply(planes[plane], self._gain[channel], out=target[channel], dtype=np.float32)
                 if self._offset[channel] != 0:
                     target[channel] += self._offset[channel]
+
+
+def grey_rows(image: Image, grey: int, step_px: int) -> int:
+    """Return how many rows at the lower edge of an image hold nothing but a grey, in steps; 2 us a step."""
+    height_px = image.shape[0]
+    n = 0
+    while n < height_px:
+        strip = image[max(0, height_px - n - step_px) : height_px - n]
+        # one row first: most images are not grey at all
+        if (strip[-1] != grey).any() or (strip != grey).any():
+            break
+        n += len(strip)
+    return n

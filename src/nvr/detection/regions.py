@@ -29,16 +29,16 @@ class Region:
         if not 0 < self.scale <= 1:
             raise InvalidInputError(f"region: expected a scale above 0 and at most 1, got {self.scale}")
 
-    @property
-    def canvas_size_px(self) -> Size:
-        """Even width and height on the canvas, at least 2."""
+    def size_on_canvas_px(self, scale: float, canvas_size_px: Size) -> Size:
+        """Return the even width and height, at least 2, at a scale; less where the canvas is smaller."""
         left, top, right, bottom = self.xyxy_px
-        return even((right - left) * self.scale), even((bottom - top) * self.scale)
+        width, height = (right - left) * scale, (bottom - top) * scale
+        shrink = min(1.0, canvas_size_px[0] / width, canvas_size_px[1] / height)
+        return _even(width * shrink, canvas_size_px[0]), _even(height * shrink, canvas_size_px[1])
 
 
-def even(length_px: float) -> int:
-    """Return the nearest even number of pixels, at least 2."""
-    return max(2, 2 * round(length_px / 2))
+def _even(length_px: float, most_px: int) -> int:
+    return max(2, min(2 * round(length_px / 2), most_px // 2 * 2))
 
 
 def full_region(size_px: Size, canvas_size_px: Size) -> Region:
