@@ -25,6 +25,10 @@ MAX_LAG_S = 0.5
 CATCH_UP_S = 10.0
 """How long after waking up it may be further behind: it has a GOP to replay."""
 
+CATCH_UP_LAG_S = 0.3
+"""Until it is so close behind its camera, each due frame is handed on as in a replay: of frames that come together as
+usual only the newest is, and they span 0.2 s at most."""
+
 DOZE_S = 0.3
 """How often the packets of a sleeping camera are looked through."""
 
@@ -242,7 +246,7 @@ class DecodeWorker:
 
     def _is_catching_up(self, packet: MediaPacket) -> bool:
         now_s = self._clock.monotonic()
-        return now_s < self._catch_up_until_s and now_s - packet.received_s > MAX_LAG_S
+        return now_s < self._catch_up_until_s and now_s - packet.received_s > CATCH_UP_LAG_S
 
     def _deliver_all(self, step: Step, packet: MediaPacket) -> None:
         for shown in step.shown:
