@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 
@@ -101,6 +102,24 @@ def test_the_first_plan_is_the_whole_picture_and_a_calm_one_is_none() -> None:
     assert watcher.plan(frame(0), (416, 416)).is_full_look
     assert not watcher.is_active
     assert watcher.plan(frame(1), (416, 416)).regions == ()
+
+
+def test_motion_under_a_mask_is_no_reason_to_look() -> None:
+    everything = {"name": "all", "polygon": ((0, 0), (1, 0), (1, 1), (0, 1))}
+    for masks, n_regions in (((), 1), ((everything,), 0)):
+        watcher = analyst(motion_masks=masks)
+        watcher.plan(blob(0, None), (416, 416))
+        assert len(watcher.plan(blob(1, 200), (416, 416)).regions) == n_regions
+        assert watcher.is_active is bool(n_regions)
+
+
+def blob(number: int, left: int | None) -> Frame:
+    """A grey picture, maybe with something bright in it."""
+    image = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+    if left is not None:
+        image[200:300, left : left + 60] = 220
+    picture = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format="yuv420p")
+    return replace(frame(number), picture=picture)
 
 
 def test_a_box_that_is_none_is_refused_and_changes_nothing() -> None:

@@ -25,9 +25,12 @@ def test_an_id_without_a_name_is_named_by_its_number() -> None:
 
 def test_a_detection_says_its_track_its_zones_and_whether_it_was_only_held() -> None:
     first, second, _ = to_detections(
-        FOUND, ("car", "person"), track_ids=[7, 0, 9], zones_at=lambda xyxy, name: (f"{name} at {xyxy[0]:g}",)
+        FOUND,
+        ("car", "person"),
+        track_ids=[7, 0, 9],
+        zones_at=lambda xyxy, name, track: (f"{name} {track} at {xyxy[0]:g}",),
     )
-    assert (first.tracker_id, first.zones, first.held) == (7, ("person at 10",), None)
+    assert (first.tracker_id, first.zones, first.held) == (7, ("person 7 at 10",), None)
     assert second.tracker_id is None
     assert to_detections(FOUND, ("car", "person"), is_held=True)[0].held
 

@@ -75,7 +75,7 @@ def cut_to_bgr(frame: ConvertibleFrame, box: Box | None, width_px: int, height_p
 
 
 def small_luma(frame: ConvertibleFrame, width_px: int) -> Plane:
-    """Return the luma of a frame, at most so wide and in proportion, without the finest noise.
+    """Return the luma of a frame, at most so wide and in proportion; may be a view of the frame, so not to be changed.
 
     Args:
         frame: The whole frame.
@@ -92,7 +92,7 @@ def small_luma(frame: ConvertibleFrame, width_px: int) -> Plane:
         small = _resized_plane(small, small.shape[1] // 2, small.shape[0] // 2)
     if small.shape[1] > width_px:
         small = _resized_plane(small, width_px, max(1, round(small.shape[0] * width_px / small.shape[1])))
-    return cv2.GaussianBlur(small, (3, 3), 0).astype(np.uint8, copy=False)
+    return small
 
 
 def _cut(array: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:

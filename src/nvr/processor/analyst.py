@@ -93,7 +93,8 @@ class CameraAnalyst:
         """
         if self._planner is None or self._canvas_size_px != canvas_size_px:
             self._canvas_size_px = canvas_size_px
-            self._planner = RegionPlanner(self._source_id, canvas_size_px, self._regions)
+            masks = [mask.polygon for mask in self._camera.motion_masks]
+            self._planner = RegionPlanner(self._source_id, canvas_size_px, self._regions, masks=masks)
         plan = self._planner.plan(
             small_luma(frame, LUMA_WIDTH_PX),
             (frame.width, frame.height),
@@ -125,7 +126,14 @@ class CameraAnalyst:
             self._tracker.hold(facts.captured_s)
         else:
             kept = self._keep(found, facts, has_classes=model.has_classes)
-            ids = self._tracker.update(kept.xyxy_px, kept.confidence, kept.class_id, facts.captured_s, _looked_at(plan))
+            ids = self._tracker.update(
+                kept.xyxy_px,
+                kept.confidence,
+                kept.class_id,
+                facts.captured_s,
+                _looked_at(plan),
+                size_px=facts.size_px,
+            )
         tracks = self._tracker.tracks
         told = self._lifecycle.observe(tracks, self._tracker.take_ended(), facts, end_reason)
         now_s = self._clock.monotonic()
@@ -189,7 +197,14 @@ class CameraAnalyst:
     def _zones_in(self, facts: FrameFacts) -> ZonesAt | None:
         if not self._camera.zones:
             return None
-        return lambda xyxy_px, class_name: self._lifecycle.zones_at(xyxy_px, class_name, facts.size_px)
+
+        def zones_at(xyxy_px: Sequence[float], class_name: str, track_id: int) -> tuple[str, ...]:
+            # at a border a track remembers on which side it was; its events and its detections say the same
+            if track_id:
+                return self._lifecycle.zones_of(track_id)
+            return self._lifecycle.zones_at(xyxy_px, class_name, facts.size_px)
+
+        return zones_at
 
 
 def _looked_at(plan: RegionPlan | None) -> NDArray[np.float32] | None:

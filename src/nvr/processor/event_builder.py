@@ -11,8 +11,8 @@ from nvr.detection.detections import Detections
 from nvr.events.schema import BoundingBox, Detection, DetectionEvent
 from nvr.media.frame import Frame
 
-ZonesAt = Callable[[Sequence[float], str], tuple[str, ...]]
-"""Names of the zones in which a box (left, top, right, bottom in source pixels) of a class stands."""
+ZonesAt = Callable[[Sequence[float], str, int], tuple[str, ...]]
+"""Names of the zones in which a box stands, by its edges in source pixels, its class, and its track (0: none)."""
 
 
 def to_detections(
@@ -48,7 +48,7 @@ def to_detections(
                 bbox=_rounded_box(xyxy_px),
                 class_id=class_id,
                 tracker_id=track_id or None,
-                zones=() if zones_at is None else zones_at(xyxy_px, class_name),
+                zones=() if zones_at is None else zones_at(xyxy_px, class_name, track_id),
                 held=is_held or None,
             )
         except ValidationError as error:
