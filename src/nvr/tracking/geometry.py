@@ -59,9 +59,10 @@ def crossing(start: Point, end: Point, before: Point, after: Point) -> int:
     side_before, side_after = side(start, end, before), side(start, end, after)
     if (side_before >= 0) == (side_after >= 0):
         return 0
-    share = side_before / (side_before - side_after)
-    x = before[0] + share * (after[0] - before[0])
-    y = before[1] + share * (after[1] - before[1])
+    # always from the left to the right side, so that the way back is rounded alike
+    (x0, y0), (x1, y1) = (before, after) if side_after >= 0 else (after, before)
+    share = min(side_before, side_after) / -abs(side_before - side_after)
+    x, y = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
     dx, dy = end[0] - start[0], end[1] - start[1]
     along = (x - start[0]) * dx + (y - start[1]) * dy
     if not 0 <= along <= dx * dx + dy * dy:
