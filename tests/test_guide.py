@@ -31,6 +31,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
 PROGRAMS: dict[str, tuple[str, bool]] = {
     "count_people.py": (r"\d\d:\d\d:\d\d camera [01]: \d+ people", False),
     "watch_cameras.py": (r"(?s)camera [01]: motion .* is running, [1-9]", True),
+    "follow_objects.py": (r"(?s)camera 0: motion \d+ start.*the model: done\nmotion, number 2, is ok", True),
     "change_cameras.py": (r"(?s)camera 1: .* -> paused.*camera 1: .* -> running", True),
     "one_picture.py": (r"2 cameras live, \d+ events\n966 x 274\n", True),
     "freshest.py": (r"\(290\.0, 100\.0, 350\.0, 260\.0\)", True),

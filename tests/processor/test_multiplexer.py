@@ -165,6 +165,41 @@ def test_a_detector_without_real_batches_gets_one_frame_at_a_time() -> None:
     assert detector.batches == [[0], [1], [2]]
 
 
+class FloodedDetector(BrightSpotDetector):
+    """While it looks at one frame, each camera delivers a newer one."""
+
+    def __init__(self, frames: FreshestFrames, n_cameras: int) -> None:
+        super().__init__(has_real_batches=False)
+        self._frames = frames
+        self._n_cameras = n_cameras
+
+    def flood(self) -> None:
+        number = len(self.batches)
+        for source_id in range(self._n_cameras):
+            # more happens at the first camera than at the others
+            grey = 255 if source_id == 0 else 50
+            self._frames.put(make_frame(source_id, number, received_s=0.01 * number, grey=grey))
+
+    def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
+        found = super().infer(images, source_ids)
+        self.flood()
+        return found
+
+
+def test_under_overload_the_rate_of_all_cameras_falls_evenly_and_is_told() -> None:
+    frames, events = FreshestFrames(), list[DetectionEvent]()
+    detector = FloodedDetector(frames, n_cameras=5)
+    mux = multiplexer(frames, detector, lambda event, _: events.append(event))
+    detector.flood()
+    mux.start()
+    wait_until(partial(has, events, 50), "fifty events")
+    mux.request_stop()
+    assert mux.join(10)
+    assert [sum(event.source_id == source for event in events[:50]) for source in range(5)] == [10] * 5
+    assert all(frames.replaced(source) > 0 for source in range(5))
+    assert all(event.fps is not None and event.fps > 0 for event in events[10:])
+
+
 def test_a_detector_that_raises_costs_its_batch_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     frames, detector, events = FreshestFrames(), FailingDetector(failures=2), list[DetectionEvent]()
     mux = multiplexer(frames, detector, lambda event, _: events.append(event))
