@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nvr.core.errors import FrameError
 from nvr.detection.canvas_detector import CanvasDetector, Look
 from nvr.detection.detections import Detections, Image
-from nvr.detection.regions import Box, Region, Size, full_region
+from nvr.detection.regions import Box, Region, Size, full_region, full_scale
 
 CANVAS = (416, 416)
 
@@ -128,3 +128,13 @@ def test_a_crop_of_another_size_is_refused_and_names_the_camera(picture: Image) 
     look = Look(7, (640, 480), [Region((0, 0, 100, 100), 1.0)], lambda _box, _size: picture)
     with pytest.raises(FrameError, match=r"camera 7: expected a picture \(100, 100, 3\) uint8"):
         CanvasDetector(BlockDetector(), CANVAS).detect([look])
+
+
+@pytest.mark.parametrize(("share", "can_share"), [(1.0, False), (0.3, True)])
+def test_it_tells_whether_more_looks_would_fit_beside(share: float, can_share: bool) -> None:
+    camera = Camera(0, (800, 800), [(100, 100, 200, 200)])
+    canvas = CanvasDetector(BlockDetector(), CANVAS)
+    assert canvas.can_share, "as long as nothing is known"
+    region = Region((0, 0, 800, round(share * 800)), full_scale(camera.size_px, CANVAS))
+    canvas.detect([Look(0, camera.size_px, [region], camera.crop)])
+    assert canvas.can_share is can_share

@@ -63,6 +63,7 @@ class CanvasDetector:
         self._gutter_px = gutter_px
         self._canvases: list[Image] = []
         self._inferences = 0
+        self._can_share = True
 
     @property
     def detector(self) -> Detector:
@@ -78,6 +79,11 @@ class CanvasDetector:
     def inferences(self) -> int:
         """Canvases looked at so far."""
         return self._inferences
+
+    @property
+    def can_share(self) -> bool:
+        """Whether two looks like those of the last call fit onto one canvas: else nothing is gained by more of them."""
+        return self._can_share
 
     def how_many_fit(self, looks: Sequence[Look], most_canvases: int) -> int:
         """Return how many of the looks, from the first on, fit on so many canvases: the caller puts them in order."""
@@ -101,9 +107,20 @@ class CanvasDetector:
         canvases = self._compose(looks, pieces)
         if not canvases:
             return [Detections.empty() for _ in looks]
+        self._can_share = 2 * self._covered_px(looks) <= self._canvas_size_px[0] * self._canvas_size_px[1]
         found = self._detector.infer(canvases)
         self._inferences += len(canvases)
         return _mapped(found, pieces, looks)
+
+    def _covered_px(self, looks: Sequence[Look]) -> float:
+        """Return what a look covers of a canvas on average, its regions not enlarged."""
+        covered_px = 0.0
+        for look in looks:
+            scale = full_scale(look.size_px, self._canvas_size_px)
+            for region in look.regions:
+                left, top, right, bottom = region.xyxy_px
+                covered_px += (right - left) * (bottom - top) * min(region.scale, scale) ** 2
+        return covered_px / sum(bool(look.regions) for look in looks)
 
     def _arrange(self, looks: Sequence[Look]) -> list[_Piece]:
         """Return where each region goes; those that were to be enlarged are not where that takes a canvas more."""

@@ -35,6 +35,11 @@ class Eye(Protocol):
         ...
 
     @property
+    def gains_by_waiting(self) -> bool:
+        """Whether frames of other cameras would come along at less than the price of an inference of their own."""
+        ...
+
+    @property
     def inferences(self) -> int:
         """Pictures that the model has looked at so far."""
         ...
@@ -68,6 +73,11 @@ class CanvasEye:
 
     def __init__(self, detector: Detector, canvas_size_px: Size) -> None:
         self._canvas = CanvasDetector(detector, canvas_size_px)
+
+    @property
+    def gains_by_waiting(self) -> bool:
+        """See `Eye`."""
+        return self._canvas.can_share
 
     @property
     def inferences(self) -> int:
@@ -105,6 +115,11 @@ class FrameEye:
     def is_one_by_one(self) -> bool:
         """See `Eye`."""
         return not self._detector.has_real_batches
+
+    @property
+    def gains_by_waiting(self) -> bool:
+        """See `Eye`."""
+        return self._detector.has_real_batches
 
     @property
     def inferences(self) -> int:

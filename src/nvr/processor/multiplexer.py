@@ -138,7 +138,8 @@ class Multiplexer:
             self._say_goodbye("removed")
             self._is_stopping.wait(self._slot.retry_in_s())
             limit = 1 if self._eye is None or self._eye.is_one_by_one else self._max_batch
-            frames = self._frames.take(limit, POLL_S, gather_s=self._gather_s, rank=self._rank)
+            gather_s = self._gather_s if self._eye is not None and self._eye.gains_by_waiting else 0.0
+            frames = self._frames.take(limit, POLL_S, gather_s=gather_s, rank=self._rank)
             if frames:
                 try:
                     self._analyse(frames, self._slot.current())
