@@ -3,10 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nvr.events import BoundingBox, Detection
 from nvr.media.pixels import Picture
 from nvr.wall.layout import Rect, letterbox_rect
 from nvr.wall.palette import GREEN, colour_of_object
-from nvr.wall.renderer import MAX_BOXES, DetectionRenderer
+from nvr.wall.renderer import MAX_BOXES, DetectionRenderer, label_of
 from tests.wall.fakes import event_of
 
 GREY = 90
@@ -193,3 +194,9 @@ def test_facts_give_way_where_a_tile_is_too_narrow_for_both() -> None:
     name_only = tile_picture(110, 270)
     DetectionRenderer().draw_header(name_only, Rect(0, 0, 110, 270), "Camera 1", "", GREEN)
     assert np.array_equal(picture, name_only)
+
+
+@pytest.mark.parametrize(("track_id", "label"), [(7, "person 0.90 #7"), (1795522758240012, "person 0.90 #0012")])
+def test_a_long_number_of_a_track_is_told_by_its_end(track_id: int, label: str) -> None:
+    box = BoundingBox(x=5, y=5, width=2, height=2)
+    assert label_of(Detection(class_name="person", confidence=0.9, bbox=box, tracker_id=track_id)) == label

@@ -134,13 +134,17 @@ class Demo:
         filmed = self._simulate(
             children, "videos", len(files), [part for file in files for part in ("--file", str(file))]
         )
-        drawn = self._simulate(children, "scenes", self._config.n_cameras - len(files), SCENES)
+        # the cameras with videos have that port for themselves
+        preferred = RTSP_PORT + 1 if filmed else RTSP_PORT
+        drawn = self._simulate(children, "scenes", self._config.n_cameras - len(files), SCENES, preferred)
         return filmed, drawn
 
-    def _simulate(self, children: Children, name: str, n_cameras: int, pictures: Sequence[str]) -> list[str]:
+    def _simulate(
+        self, children: Children, name: str, n_cameras: int, pictures: Sequence[str], preferred: int = RTSP_PORT
+    ) -> list[str]:
         if n_cameras == 0:
             return []
-        port = self._port("127.0.0.1", RTSP_PORT, f"cameras with {name}")
+        port = self._port("127.0.0.1", preferred, f"cameras with {name}")
         children.start(name, "simulate", "--n", str(n_cameras), "--port", str(port), *pictures)
         self._wait(children, lambda: not is_free("127.0.0.1", port), f"cameras with {name}")
         return list(stream_server_uris(f"rtsp://127.0.0.1:{port}", n_cameras))

@@ -14,6 +14,8 @@ MAX_BOXES = 500
 MAX_LABELS = 100
 MAX_LABEL_CHARACTERS = 32
 HEADER_OPACITY = 0.72
+SHORT_IDS = 100_000
+"""Longer numbers of tracks would hide more than they tell."""
 
 
 def font_size_px(tile_height_px: int) -> int:
@@ -24,7 +26,7 @@ def font_size_px(tile_height_px: int) -> int:
 def label_of(detection: Detection) -> str:
     """Return the text of a label: class, confidence and, where there is one, the track."""
     name = one_line(detection.class_name, MAX_LABEL_CHARACTERS) or "?"
-    track = "" if detection.tracker_id is None else f" #{detection.tracker_id}"
+    track = "" if detection.tracker_id is None else f" #{short_number(detection.tracker_id)}"
     return f"{name} {detection.confidence:.2f}{track}"
 
 
@@ -147,3 +149,8 @@ def _overlap(one: Rect, other: Rect) -> bool:
 
 def _within(box: Rect, area: Rect) -> Rect:
     return Rect(box.x - area.x, box.y - area.y, box.width, box.height)
+
+
+def short_number(track_id: int) -> str:
+    """Return what tells tracks of one camera apart on a screen: of a long id its last four digits."""
+    return str(track_id) if abs(track_id) < SHORT_IDS else f"{abs(track_id) % 10_000:04}"
