@@ -28,12 +28,13 @@ def multiplexer(
     emit: Callable[[DetectionEvent, Frame], None],
     max_batch: int = 8,
     emit_track: Callable[[TrackEvent], None] = lambda _: None,
+    zones: Sequence[object] = (),
 ) -> Multiplexer:
     clock = SystemClock()
     return Multiplexer(
         frames,
         ModelSlot(detector, clock=clock, is_ours=False, backoff=Backoff(initial_s=0.01, max_s=0.01)),
-        lambda source_id: analyst(source_id, clock),
+        lambda source_id: analyst(source_id, clock, zones),
         emit,
         emit_track,
         clock=clock,
@@ -42,8 +43,8 @@ def multiplexer(
     )
 
 
-def analyst(source_id: int, clock: Clock) -> CameraAnalyst:
-    camera = CameraConfig(uri="rtsp://192.0.2.1/live")
+def analyst(source_id: int, clock: Clock, zones: Sequence[object]) -> CameraAnalyst:
+    camera = CameraConfig.model_validate({"uri": "rtsp://192.0.2.1/live", "zones": zones})
     return CameraAnalyst(source_id, camera, instance_id="p", classes=(), regions=RegionSettings(), clock=clock)
 
 
@@ -110,6 +111,21 @@ def test_a_track_is_told_and_ends_with_its_camera() -> None:
     assert told[-1].end_reason == "removed"
     mux.request_stop()
     assert mux.join(10)
+
+
+def test_who_is_in_a_zone_is_counted() -> None:
+    frames, events = FreshestFrames(), list[DetectionEvent]()
+    zone = {"name": "yard", "polygon": ((0, 0), (1, 0), (1, 1), (0, 1))}
+    mux = multiplexer(frames, BrightSpotDetector(), lambda event, _: events.append(event), zones=(zone,))
+    mux.start()
+    for number in range(15):
+        frames.put(make_frame(frame_id=number, received_s=0.2 * number, grey=255))
+        wait_until(partial(has, events, number + 1), "an event")
+    counts = mux.counts()[0].zones["yard"]
+    assert (counts.now, counts.entered) == ({"spot": 1}, {"spot": 1})
+    mux.request_stop()
+    assert mux.join(10)
+    assert mux.counts() == {}
 
 
 def test_who_starves_goes_first_then_where_something_happens_then_who_waits_longest() -> None:

@@ -18,6 +18,7 @@ from nvr.processor.model import load_configured_detector
 from nvr.processor.model_slot import ModelSlot, ModelStatus
 from nvr.processor.model_swap import ModelSwap
 from nvr.processor.multiplexer import EventHandler, Multiplexer, TrackHandler
+from nvr.tracking.zone_counts import CountsSnapshot
 
 
 @dataclass(slots=True)
@@ -185,6 +186,10 @@ class ModelBank:
     def statuses(self) -> tuple[ModelStatus, ...]:
         """How each model does at this moment."""
         return tuple(branch.slot.status for branch in self._branches.values() if branch.slot is not None)
+
+    def counts(self) -> dict[int, CountsSnapshot]:
+        """Return the counters of zones and lines of each camera that has some."""
+        return {key: counts for mux in self._multiplexers() for key, counts in mux.counts().items()}
 
     def busy_for_s(self) -> float:
         """Return how long the longest of the present inferences has taken; 0 without any."""

@@ -19,6 +19,7 @@ from nvr.media.freshest import FreshestFrames
 from nvr.processor.analyst import CameraAnalyst, ModelFacts
 from nvr.processor.eye import Eye, Glance, open_eye
 from nvr.processor.model_slot import ModelInUse, ModelSlot
+from nvr.tracking.zone_counts import CountsSnapshot
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +103,14 @@ class Multiplexer:
     def failures(self) -> int:
         """Batches and frames that failed so far."""
         return self._trouble.total
+
+    def counts(self) -> dict[int, CountsSnapshot]:
+        """Return the counters of zones and lines of each camera that has some."""
+        return {
+            source_id: snapshot
+            for source_id, analyst in tuple(self._analysts.items())
+            if (snapshot := analyst.counts()).zones or snapshot.lines
+        }
 
     def busy_for_s(self) -> float:
         """Return how long the present inference has taken; 0 between two."""

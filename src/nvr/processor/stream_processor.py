@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock, SystemClock
@@ -23,6 +23,7 @@ from nvr.processor.multiplexer import EventHandler, TrackHandler
 from nvr.processor.outlets import Outlets
 from nvr.processor.recorder_port import CameraRecorder
 from nvr.processor.watchdog import Watchdog
+from nvr.tracking.zone_counts import CountsSnapshot
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ class ProcessorReport:
     """Whether the present inference takes longer than the watchdog's timeout."""
     models: tuple[ModelStatus, ...] = ()
     """How each model does."""
+    counts: Mapping[int, CountsSnapshot] = field(default_factory=dict)
+    """Who is in the zones, came in, and crossed the lines, by source id; cameras without any are left out."""
 
 
 class StreamProcessor:
@@ -233,6 +236,7 @@ class StreamProcessor:
             watchdog_reconnects=0 if watchdog is None else watchdog.reconnects,
             detector_hangs=watchdog is not None and watchdog.detector_hangs,
             models=models.statuses,
+            counts=models.counts(),
         )
 
     def _start_threads(self) -> None:
