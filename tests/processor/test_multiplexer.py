@@ -26,6 +26,7 @@ def multiplexer(
     frames: FreshestFrames,
     detector: Detector,
     emit: Callable[[DetectionEvent, Frame], None],
+    *,
     max_batch: int = 8,
     emit_track: Callable[[TrackEvent], None] = lambda _: None,
     zones: Sequence[object] = (),
