@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nvr.core.errors import FrameError
@@ -138,3 +140,62 @@ def test_it_tells_whether_more_looks_would_fit_beside(share: float, can_share: b
     region = Region((0, 0, 800, round(share * 800)), full_scale(camera.size_px, CANVAS))
     canvas.detect([Look(0, camera.size_px, [region], camera.crop)])
     assert canvas.can_share is can_share
+
+
+def test_a_box_that_an_edge_has_cut_gives_way_to_the_whole_one() -> None:
+    camera = Camera(1, (640, 480), [(300, 200, 340, 300)])
+    whole, half = Region((280, 180, 400, 320), 0.65), Region((200, 150, 322, 350), 0.65)
+    for regions in ((whole, half), (half, whole)):
+        (found,) = CanvasDetector(BlockDetector(), CANVAS).detect([camera.look(*regions)])
+        assert_near(found, [(300, 200, 340, 300)], 3)
+
+
+def test_two_objects_in_one_region_stay_two_however_they_overlap_in_class() -> None:
+    camera = Camera(1, (640, 480), [(100, 100, 160, 200), (166, 100, 226, 200)])
+    regions = (Region((80, 80, 260, 240), 1.0), Region((400, 300, 500, 400), 1.0))
+    (found,) = CanvasDetector(BlockDetector(), CANVAS).detect([camera.look(*regions)])
+    assert_near(found, [(100, 100, 160, 200), (166, 100, 226, 200)], 2)
+
+
+def test_looks_are_fitted_in_the_order_of_the_caller() -> None:
+    cameras = [Camera(i, (416, 416), []) for i in range(4)]
+    canvas = CanvasDetector(BlockDetector(), CANVAS)
+    wholes = [camera.look(full_region(camera.size_px, CANVAS)) for camera in cameras]
+    small = cameras[0].look(Region((0, 0, 100, 100), 1.0))
+    assert canvas.how_many_fit(wholes, 2) == 2
+    assert canvas.how_many_fit([small] * 4, 1) == 4
+    assert canvas.how_many_fit([], 1) == 0
+    assert canvas.how_many_fit([cameras[0].look(), *wholes], 0) == 1
+
+
+def test_regions_are_enlarged_only_where_that_takes_no_canvas_more() -> None:
+    sizes: list[Size] = []
+
+    def look(source_id: int) -> Look:
+        camera = Camera(source_id, (1280, 720), [])
+
+        def crop(xyxy_px: Box, size_px: Size) -> Image:
+            sizes.append(size_px)
+            return camera.crop(xyxy_px, size_px)
+
+        return Look(source_id, (1280, 720), [Region((100, 100, 500, 400), 0.65)], crop)
+
+    canvas = CanvasDetector(BlockDetector(), CANVAS)
+    canvas.detect([look(0)])
+    assert sizes == [(260, 196)]
+    sizes.clear()
+    canvas.detect([look(i) for i in range(4)])
+    assert sizes == [(130, 98)] * 4
+    assert canvas.inferences == 2
+
+
+@given(left=st.integers(0, 1100), top=st.integers(0, 600), scale=st.floats(0.2, 1.0), n_others=st.integers(0, 12))
+def test_boxes_come_back_to_where_they_were(left: int, top: int, scale: float, n_others: int) -> None:
+    block = (left, top, left + 60, top + 100)
+    camera = Camera(0, (1280, 720), [block])
+    around = (max(0, left - 40) // 2 * 2, max(0, top - 40) // 2 * 2, min(1280, left + 100), min(720, top + 140))
+    looks = [camera.look(Region(around, scale))]
+    looks += [Camera(1, (640, 480), []).look(Region((0, 0, 90, 60), 1.0)) for _ in range(n_others)]
+    found = CanvasDetector(BlockDetector(), CANVAS).detect(looks)
+    assert_near(found[0], [block], 2.5 / min(scale, 0.325))
+    assert all(len(other) == 0 for other in found[1:])

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nvr.assets.spec import ModelSpec, Resize
 from nvr.core.errors import FrameError
-from nvr.detection.preprocess import Preprocessor
+from nvr.detection.preprocess import Preprocessor, grey_rows
 
 PLAIN = ModelSpec("yolox", 64, 48, "letterbox_top_left", "bgr", 1.0, (0, 0, 0), (1, 1, 1), 0.45, ("person",))
 IMAGENET = replace(
@@ -91,3 +91,28 @@ def test_the_images_are_not_modified() -> None:
 def test_refuses_what_is_no_image(image: NDArray[np.uint8], said: str) -> None:
     with pytest.raises(FrameError, match=said):
         Preprocessor(PLAIN).fill([picture(8, 8), image])
+
+
+@pytest.mark.parametrize("spec", [PLAIN, replace(PLAIN, colour="rgb", scale=1 / 255)])
+def test_the_rows_that_are_used_are_those_of_the_whole_batch(spec: ModelSpec) -> None:
+    preprocessor = Preprocessor(spec)
+    canvas = np.full((48, 64, 3), spec.fill, np.uint8)
+    canvas[:20, 10:30] = picture(20, 20)
+    for image, rows in ((canvas, 24), (picture(640, 100), 16), (picture(64, 48), 48), (picture(20, 100), 48)):
+        batch, placement = preprocessor.fill_rows(image, 8)
+        assert batch.shape == (1, 3, rows, 64)
+        assert batch.flags.c_contiguous
+        assert placement.source_width_px == image.shape[1]
+        np.testing.assert_allclose(batch[0], reference(image, spec)[:, :rows], atol=1e-5)
+
+
+def test_a_picture_of_nothing_but_grey_keeps_a_row_of_cells() -> None:
+    assert Preprocessor(PLAIN).fill_rows(np.full((48, 64, 3), PLAIN.fill, np.uint8), 8)[0].shape == (1, 3, 8, 64)
+
+
+def test_only_whole_steps_of_the_very_grey_are_counted() -> None:
+    image = np.full((48, 64, 3), 114, np.uint8)
+    image[20, 63, 2] = 113
+    assert grey_rows(image, 114, 8) == 24
+    assert grey_rows(image, 113, 8) == 0
+    assert grey_rows(image[:20], 114, 8) == 20

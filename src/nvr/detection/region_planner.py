@@ -34,15 +34,15 @@ class RegionSettings:
     """How often a tracked object that does not move is looked at."""
     margin: float = 0.2
     """Around what moves, as a share of its longer side: a network needs to see what is around an object."""
-    least_margin_px: float = 12.0
+    least_margin_px: float = 14.0
     """In pixels of the canvas."""
     full_share: float = 0.7
     """Regions that cost more of a canvas than this share of the whole frame's cost become the whole frame."""
     most_regions: int = 16
     """More are joined, whatever that costs."""
-    least_height_px: float = 32.0
-    """Regions in which all tracked objects are lower are made larger, if there is more in the source."""
-    most_height_px: float = 80.0
+    least_height_px: float = 40.0
+    """Regions in which half of the tracked objects are lower are made larger, if there is more in the source."""
+    most_height_px: float = 64.0
     """Regions in which all tracked objects are higher are made smaller."""
     least_scale: float = 0.4
     """Smallest scale of a region, as a share of the scale of the whole frame."""
@@ -181,19 +181,26 @@ class RegionPlanner:
         """Return the scale of each region: what is known to be small is seen larger, and the other way round."""
         if not len(tracked):
             return [frame_scale] * len(regions)
-        settings = self._settings
         own = intersections(np.array(regions, np.float32), tracked) >= _OWN * areas(tracked)
         heights = np.maximum(tracked[:, 3] - tracked[:, 1], 1)
-        smallest, largest = np.where(own, heights, np.inf).min(axis=1), np.where(own, heights, 0).max(axis=1)
-        scales = []
-        for least_px, most_px in zip(smallest.tolist(), largest.tolist(), strict=True):
-            scale = frame_scale
-            if 0 < most_px * scale < settings.least_height_px:
-                scale = max(scale, min(settings.least_height_px / most_px, settings.most_scale * frame_scale, 1.0))
-            elif math.isfinite(least_px) and least_px * scale > settings.most_height_px:
-                scale *= max(settings.most_height_px / (least_px * scale), settings.least_scale)
-            scales.append(scale)
-        return scales
+        return [self._scale(sorted(heights[inside].tolist()), frame_scale) for inside in own]
+
+    def _scale(self, heights_px: Sequence[float], frame_scale: float) -> float:
+        """Return a scale for tracked objects of some heights, lowest first.
+
+        The middle one decides about more, since the lowest often is but a part of a person or no person; the lowest
+        decides about less.
+        """
+        if not heights_px:
+            return frame_scale
+        settings = self._settings
+        lowest, middle = heights_px[0] * frame_scale, heights_px[(len(heights_px) - 1) // 2] * frame_scale
+        if middle < settings.least_height_px:
+            most = max(frame_scale, min(1.0, settings.most_scale * frame_scale))
+            return min(most, frame_scale * settings.least_height_px / middle)
+        if lowest > settings.most_height_px:
+            return frame_scale * max(settings.least_scale, settings.most_height_px / lowest)
+        return frame_scale
 
 
 def _canvas_px(boxes: Sequence[Rectangle], scales: Sequence[float]) -> float:

@@ -29,8 +29,10 @@ _LAG = 3
 """Pictures between the two that tell what has changed: a slow thing moves a pixel in them."""
 _HOLD = 15
 """Pictures for which a pixel counts as moving after its last change."""
-_CALM_RATE = 0.05
-_MOVING_RATE = 0.002
+_LEARN_EVERY = 2
+"""Pictures of which one is learnt: twice as much of half as many, at half the cost."""
+_CALM_RATE = 0.1
+_MOVING_RATE = 0.004
 """A person may stand for hundreds of pictures before they belong to the background."""
 _CLUTTER_RATE = 0.05
 _CLUTTER_SHARE = 0.6
@@ -50,8 +52,8 @@ _SHAKE_HOLD = 25
 _SHAKEN_REST = 0.4
 """Of what differs so much may remain after following a shake; else it was none."""
 _MOST_SHAKE_PX = 16
-_LEAST_RESPONSE = 0.15
-"""Of the phase correlation, 0..1; in unrelated pictures it is below 0.1."""
+_LEAST_RESPONSE = 0.4
+"""Of the phase correlation: above 0.9 for a shaken picture, up to 0.25 between unrelated ones."""
 
 
 class Scene:
@@ -72,10 +74,6 @@ class Scene:
     def is_new(self) -> bool:
         """Whether the last picture became the background at once."""
         return self._is_new
-
-    @property
-    def _known(self) -> Luma:
-        return cv2.convertScaleAbs(self._background).astype(np.uint8, copy=False)
 
     def compare(self, luma: Luma, allowed: Mask | None = None) -> tuple[Mask, Mask]:
         """Tell what is new in the next picture; `learn` from the same picture afterwards.
@@ -107,10 +105,20 @@ class Scene:
 
         What differs but has come to rest (a parked car, the hole that it left) is learnt like calm ground.
         """
+        self._n_learnt += 1
+        if self._n_learnt % _LEARN_EVERY:
+            return
         calm = 1 - moving
         cv2.accumulateWeighted(luma, self._background, _CALM_RATE, mask=calm)
         cv2.accumulateWeighted(luma, self._background, _MOVING_RATE, mask=moving)
         cv2.accumulateWeighted(self._magnitude, self._deviation, _CALM_RATE, mask=calm)
+        self._round()
+
+    def _round(self) -> None:
+        """Note as bytes what each picture is compared with."""
+        self._known = cv2.convertScaleAbs(self._background).astype(np.uint8, copy=False)
+        limit = cv2.convertScaleAbs(self._deviation, alpha=_DEVIATIONS)
+        self._limit = np.maximum(limit, _LEAST_CONTRAST).astype(np.uint8, copy=False)
 
     def _relearn(self, luma: Luma) -> None:
         self._background = luma.astype(np.float32)
@@ -124,22 +132,27 @@ class Scene:
         self._share = 0.0
         self._shaky_for = 0
         self._n_compared = 0
+        self._n_learnt = 0
+        self._round()
 
     def _follow_exposure(self, luma: Luma) -> float:
         """Lift the background by what all pixels have in common: a small exposure step is no motion."""
-        sample = luma[::4, ::4].astype(np.float32) - self._background[::4, ::4]
-        shift = float(np.partition(sample.ravel(), sample.size // 2)[sample.size // 2])
+        sample = luma[::4, ::4].astype(np.int16)
+        sample -= self._known[::4, ::4]
+        middle = sample.size // 2
+        shift = float(np.partition(sample.ravel(), middle)[middle])
         if abs(shift) <= 1:
             return 0.0
         self._background += np.float32(shift)
+        self._round()
         return shift
 
     def _foreground(self, luma: Luma, known: Luma, allowed: Mask | None) -> Mask:
         self._magnitude = cv2.absdiff(luma, known).astype(np.uint8, copy=False)
-        limit = cv2.convertScaleAbs(self._deviation, alpha=_DEVIATIONS)
-        np.maximum(limit, _LEAST_CONTRAST, out=limit)
+        limit = self._limit
         if self._shaky_for:
-            limit = cv2.add(limit, cv2.morphologyEx(known, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
+            edges = cv2.morphologyEx(known, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+            limit = cv2.add(limit, edges).astype(np.uint8, copy=False)
         foreground = _ones(cv2.subtract(self._magnitude, limit).astype(np.uint8, copy=False), 0)
         for mask in (self._steady, allowed):
             if mask is not None:
@@ -177,6 +190,7 @@ class Scene:
             self._recency = _moved(self._recency, *moved, 0)
             self._recent = deque((_moved(picture, *moved, luma) for picture in self._recent), maxlen=_LAG)
             self._steady = None
+            self._round()
         return True
 
 
