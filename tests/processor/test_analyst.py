@@ -10,7 +10,8 @@ from nvr.config.camera import CameraConfig
 from nvr.core.clock import ManualClock
 from nvr.core.errors import InvalidInputError
 from nvr.detection.detections import Detections
-from nvr.detection.region_planner import RegionSettings
+from nvr.detection.region_planner import RegionPlan, RegionSettings
+from nvr.detection.regions import Region
 from nvr.events.schema import DetectionEvent
 from nvr.events.track_event import TrackEvent
 from nvr.media.frame import Frame
@@ -29,6 +30,10 @@ def analyst(**camera: object) -> CameraAnalyst:
 
 def frame(number: int) -> Frame:
     return make_frame(source_id=3, frame_id=number, received_s=number * 0.2, size=SIZE)
+
+
+def plan(watcher: CameraAnalyst, shown: Frame) -> RegionPlan:
+    return watcher.plan(shown, shown, (416, 416))
 
 
 def person_at(x: float, class_id: int = 0) -> Detections:
@@ -64,6 +69,19 @@ def test_where_nothing_moves_objects_are_held_and_no_inference_is_claimed() -> N
     assert event.inference_time_ms == 0
 
 
+def test_what_belongs_to_no_track_is_held_as_well_until_it_is_looked_at_again() -> None:
+    watcher = analyst()
+    weak = replace(person_at(300), confidence=np.array([0.4], np.float32))
+    assert watcher.conclude(frame(0), weak, None, MODEL)[0].detections[0].held is None
+    elsewhere = RegionPlan((Region((0, 0, 100, 100), 1.0),), np.empty((0, 4), np.float32))
+    for number, (found, where) in enumerate(((None, None), (Detections.empty(), elsewhere)), start=1):
+        [held] = watcher.conclude(frame(number), found, where, MODEL)[0].detections
+        assert (held.held, held.tracker_id, held.confidence) == (True, None, 0.4)
+    there = RegionPlan((Region((300, 200, 400, 300), 1.0),), np.empty((0, 4), np.float32))
+    assert watcher.conclude(frame(3), Detections.empty(), there, MODEL)[0].detections == ()
+    assert watcher.conclude(frame(4), None, None, MODEL)[0].detections == ()
+
+
 def test_who_was_looked_for_in_vain_is_not_held() -> None:
     watcher = analyst()
     follow(watcher)
@@ -97,20 +115,36 @@ def test_tracks_end_with_the_camera_and_with_a_cut() -> None:
     assert again.finish("removed") == ()
 
 
+def test_tracks_are_cut_off_by_a_gap_and_by_other_classes_and_then_all_is_looked_at() -> None:
+    for later, model in ((frame(100), MODEL), (frame(6), replace(MODEL, class_names=("car", "person")))):
+        watcher = analyst()
+        plan(watcher, frame(0))
+        follow(watcher)
+        _, told = watcher.conclude(later, None, None, model)
+        assert [(track.kind, track.end_reason) for track in told] == [("end", "cut")]
+        assert plan(watcher, later).is_full_look
+
+
+def test_what_was_planned_and_not_looked_at_is_planned_anew() -> None:
+    watcher = analyst()
+    assert plan(watcher, frame(0)).is_full_look
+    watcher.look_again()
+    assert plan(watcher, frame(1)).is_full_look
+    assert plan(watcher, frame(2)).regions == ()
+
+
 def test_the_first_plan_is_the_whole_picture_and_a_calm_one_is_none() -> None:
     watcher = analyst()
-    assert watcher.plan(frame(0), (416, 416)).is_full_look
-    assert not watcher.is_active
-    assert watcher.plan(frame(1), (416, 416)).regions == ()
+    assert plan(watcher, frame(0)).is_full_look
+    assert plan(watcher, frame(1)).regions == ()
 
 
 def test_motion_under_a_mask_is_no_reason_to_look() -> None:
     everything = {"name": "all", "polygon": ((0, 0), (1, 0), (1, 1), (0, 1))}
     for masks, n_regions in (((), 1), ((everything,), 0)):
         watcher = analyst(motion_masks=masks)
-        watcher.plan(blob(0, None), (416, 416))
-        assert len(watcher.plan(blob(1, 200), (416, 416)).regions) == n_regions
-        assert watcher.is_active is bool(n_regions)
+        plan(watcher, blob(0, None))
+        assert len(plan(watcher, blob(1, 200)).regions) == n_regions
 
 
 def blob(number: int, left: int | None) -> Frame:

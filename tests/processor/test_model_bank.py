@@ -1,6 +1,7 @@
 """Several models at once, and the replacement of one, with real networks and frames that are handed over here."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import SystemClock
 from nvr.core.errors import ConfigurationError
 from nvr.events.schema import DetectionEvent
+from nvr.events.track_event import TrackEvent
 from nvr.processor.model_bank import ModelBank
 from tests.detection.onnx_graphs import constant_outputs
 from tests.media.frames import make_frame
+from tests.processor.fakes import BrightSpotDetector
 from tests.waiting import wait_until
 
 URI = "rtsp://192.0.2.1/live"
@@ -110,3 +113,50 @@ def test_nothing_can_be_replaced_before_it_is_loaded(networks: tuple[str, str]) 
     with pytest.raises(RuntimeError, match="not started"):
         bank.swap(networks[1])
     assert (bank.analysed, bank.inferences, bank.failures, bank.busy_for_s(), bank.statuses) == (0, 0, 0, 0.0, ())
+
+
+def test_a_model_that_is_out_of_reach_does_not_make_motion_look(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NVR_ASSETS_DIR", raising=False)
+    monkeypatch.setenv("NVR_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/nonexistent")
+    swap = site.bank.swap("yolox-nano")
+    assert swap.wait(30) == "failed"
+    assert [found.class_name for found in site.look(0).detections] == ["apple"]
+
+
+def test_a_class_must_be_known_to_one_of_several_models(networks: tuple[str, str]) -> None:
+    cameras = tuple(CameraConfig(uri=URI, model_id=model) for model in networks)
+    for classes, message in ((("apple", "bird"), None), (("apple", "cat"), "has cat")):
+        config = StreamProcessorConfig(cameras=cameras, model_id=networks[0], classes=classes)
+        bank = ModelBank(config, lambda *_: None, lambda _: None, clock=SystemClock())
+        with nullcontext() if message is None else pytest.raises(ConfigurationError, match=message):
+            bank.load(lambda: False)
+        bank.close()
+
+
+def test_one_given_detector_cannot_be_several_models(networks: tuple[str, str]) -> None:
+    cameras = tuple(CameraConfig(uri=URI, model_id=model) for model in networks)
+    bank = ModelBank(StreamProcessorConfig(cameras=cameras), lambda *_: None, lambda _: None, clock=SystemClock())
+    with pytest.raises(ConfigurationError, match="one detector was given, and the cameras name"):
+        bank.load(lambda: False, BrightSpotDetector())
+
+
+def test_the_tracks_of_a_camera_that_pauses_end() -> None:
+    told: list[TrackEvent] = []
+    events: list[DetectionEvent] = []
+    bank = ModelBank(
+        StreamProcessorConfig(stream_uris=(URI,), multiplex="frames", max_wait_ms=0),
+        lambda event, _: events.append(event),
+        told.append,
+        clock=SystemClock(),
+    )
+    bank.load(lambda: False, BrightSpotDetector())
+    bank.admit(0, CameraConfig(uri=URI))
+    bank.start()
+    for number in range(15):
+        bank.put(make_frame(frame_id=number, received_s=0.2 * number, grey=255))
+        wait_until(lambda n=number: len(events) > n, "an event")  # type: ignore[misc]
+    bank.interrupt(0)
+    wait_until(lambda: told[-1].kind == "end", "the end of the track")
+    assert told[-1].end_reason == "removed"
+    bank.stop(lambda: 10.0)

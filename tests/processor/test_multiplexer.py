@@ -15,7 +15,7 @@ from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
 from nvr.processor.analyst import CameraAnalyst
 from nvr.processor.model_slot import ModelSlot
-from nvr.processor.multiplexer import STARVING_S, Multiplexer, rank
+from nvr.processor.multiplexer import Multiplexer, rank
 from tests.detection.test_canvas_detector import CANVAS, BlockDetector
 from tests.media.frames import make_frame
 from tests.processor.fakes import BrightSpotDetector, FailingDetector, HangingDetector
@@ -129,10 +129,9 @@ def test_who_is_in_a_zone_is_counted() -> None:
     assert mux.counts() == {}
 
 
-def test_who_starves_goes_first_then_where_something_happens_then_who_waits_longest() -> None:
-    starving, starving_more = rank(STARVING_S + 0.1, is_active=False), rank(STARVING_S + 0.2, is_active=True)
-    active, calm, calm_longer = rank(0.0, is_active=True), rank(0.1, is_active=False), rank(0.9, is_active=False)
-    assert starving_more < starving < active < calm_longer < calm
+def test_who_waits_longest_goes_first_and_sooner_where_something_happens() -> None:
+    assert rank(0.3, is_active=False) < rank(0.2, is_active=False)
+    assert rank(0.2, is_active=True) < rank(0.3, is_active=False) < rank(0.1, is_active=True)
 
 
 def test_a_detector_gets_the_size_it_looks_at_and_boxes_are_in_pixels_of_the_source() -> None:
@@ -212,7 +211,9 @@ def test_under_overload_the_rate_of_all_cameras_falls_evenly_and_is_told() -> No
     wait_until(partial(has, events, 50), "fifty events")
     mux.request_stop()
     assert mux.join(10)
-    assert [sum(event.source_id == source for event in events[:50]) for source in range(5)] == [10] * 5
+    active, *calm = (sum(event.source_id == source for event in events[:50]) for source in range(5))
+    assert max(calm) - min(calm) <= 1
+    assert min(calm) <= active <= 2 * max(calm) + 2
     assert all(frames.replaced(source) > 0 for source in range(5))
     assert all(event.fps is not None and event.fps > 0 for event in events[10:])
 
@@ -234,6 +235,66 @@ def test_a_detector_that_raises_costs_its_batch_and_nothing_else(caplog: pytest.
     assert mux.join(10)
     assert mux.failures == 2
     assert "detector bright-spot failed on source 0" in caplog.text
+
+
+class BrokenDetector(BlockDetector):
+    """Never works."""
+
+    def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
+        super().infer(images, source_ids)
+        raise RuntimeError("no device, see http://user:hunter2@host")
+
+
+def test_a_model_that_never_works_stays_degraded_and_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    frames, detector, events = FreshestFrames(), BrokenDetector(), list[DetectionEvent]()
+    mux = multiplexer(frames, detector, lambda event, _: events.append(event))
+    mux.start()
+    frame_id = 0
+
+    def offer_until_asked_thrice() -> bool:
+        nonlocal frame_id
+        frame_id += 1
+        frames.put(make_frame(frame_id=frame_id, received_s=0.2 * frame_id, grey=50))
+        return len(detector.seen) >= 3
+
+    wait_until(offer_until_asked_thrice, "the third try")
+    mux.request_stop()
+    assert mux.join(10)
+    assert events == [], "nothing was looked at, and nothing claimed"
+    assert "hunter2" not in "".join(record.getMessage() for record in caplog.records)
+
+
+def test_a_model_may_be_replaced_before_the_first_frame() -> None:
+    clock = SystemClock()
+    slot = ModelSlot(BrightSpotDetector(), clock=clock)
+    mux = Multiplexer(
+        FreshestFrames(), slot, lambda source_id: analyst(source_id, clock, ()), lambda *_: None, lambda _: None,
+        clock=clock, name="multiplexer", max_batch=4,
+    )  # fmt: skip
+    mux.start()
+    assert slot.swap(lambda _: BrightSpotDetector()).wait(30) == "done"
+    mux.request_stop()
+    assert mux.join(10)
+    assert slot.close(10)
+
+
+def test_a_camera_that_comes_again_meets_nothing_of_its_old_self() -> None:
+    frames, told = FreshestFrames(), list[TrackEvent]()
+    events = list[DetectionEvent]()
+    mux = multiplexer(frames, BrightSpotDetector(), lambda event, _: events.append(event), emit_track=told.append)
+    mux.start()
+    for number in range(15):
+        frames.put(make_frame(frame_id=number, received_s=0.2 * number, grey=255))
+        wait_until(partial(has, events, number + 1), "an event")
+    mux.forget(0)
+    frames.put(make_frame(frame_id=0, received_s=3.0, grey=255))
+    wait_until(partial(has, events, 16), "an event of the new camera")
+    mux.request_stop()
+    assert mux.join(10)
+    assert [(track.kind, track.end_reason, track.frame_id) for track in told if track.kind == "end"] == [
+        ("end", "removed", 14)
+    ]
+    assert events[-1].detections[0].tracker_id is None
 
 
 class InsideOutDetector(BrightSpotDetector):

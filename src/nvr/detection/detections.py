@@ -45,6 +45,18 @@ class Detections:
             return self
         return type(self)(self.xyxy_px * np.array([x, y, x, y], np.float32), self.confidence, self.class_id)
 
+    def where(self, chosen: NDArray[np.bool_]) -> Self:
+        """Return those that an (n,) mask chooses."""
+        return type(self)(self.xyxy_px[chosen], self.confidence[chosen], self.class_id[chosen])
+
+    def joined(self, others: Self) -> Self:
+        """Return these and then the others."""
+        return type(self)(
+            np.concatenate([self.xyxy_px, others.xyxy_px]),
+            np.concatenate([self.confidence, others.confidence]),
+            np.concatenate([self.class_id, others.class_id]),
+        )
+
     def __len__(self) -> int:
         return len(self.xyxy_px)
 

@@ -26,6 +26,11 @@ class DetectorPool:
         self._threads = ThreadPoolExecutor(max(1, len(detectors) - 1), thread_name_prefix="inference")
 
     @property
+    def size(self) -> int:
+        """How many images are looked at at the same time."""
+        return len(self._detectors)
+
+    @property
     def model_id(self) -> str:
         """The name that events carry."""
         return self._first.model_id

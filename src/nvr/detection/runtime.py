@@ -22,6 +22,7 @@ class _OrtSession(Protocol):
     def get_providers(self) -> list[str]: ...
     def get_inputs(self) -> list[Any]: ...
     def get_outputs(self) -> list[Any]: ...
+    def get_overridable_initializers(self) -> list[Any]: ...
     def get_modelmeta(self) -> Any: ...  # noqa: ANN401 - only a dict of it is used
     def run(self, output_names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]: ...
 
@@ -48,6 +49,11 @@ class Session:
         self._session, self.provider = self._open(content, providers, threads)
         self.signature = self._read_signature()
         self._output_names = [output.name for output in self.signature.outputs]
+
+    @property
+    def has_replaceable_weights(self) -> bool:
+        """Whether the file lists weights as inputs too, as old exporters do: nothing is worked out beforehand then."""
+        return bool(self._session.get_overridable_initializers())
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Return the outputs in the network's order.

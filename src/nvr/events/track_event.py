@@ -103,8 +103,9 @@ class TrackEvent(SourceEvent):
     end_reason: TrackEndReason | None = Field(
         default=None,
         description=(
-            "Why it ended: not seen again for a while (lost), the picture changed at once or the stream began anew "
-            "(cut), the camera was removed or paused (removed), or the processor was stopped (shutdown)."
+            "Why it ended: not seen again for a while (lost), what was seen does not go on, as of another size, with "
+            "other classes or after more than 10 s of nothing (cut), the camera was removed or paused (removed), or "
+            "the processor was stopped (shutdown)."
         ),
     )
 

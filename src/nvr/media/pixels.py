@@ -29,6 +29,21 @@ class ConvertibleFrame(Protocol):
         ...
 
 
+class Converted:
+    """A frame whose BGR picture is there already."""
+
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
+
+    def planes(self) -> None:
+        """See `ConvertibleFrame`."""
+        return
+
+    def to_bgr(self) -> Picture:
+        """See `ConvertibleFrame`; the same array each time."""
+        return self._picture
+
+
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels of the frame."""
 

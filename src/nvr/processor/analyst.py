@@ -15,7 +15,7 @@ from nvr.detection.regions import Size
 from nvr.events.schema import Detection, DetectionEvent
 from nvr.events.track_event import TrackEndReason, TrackEvent
 from nvr.media.frame import Frame
-from nvr.media.pixels import small_luma
+from nvr.media.pixels import ConvertibleFrame, small_luma
 from nvr.processor.event_builder import ZonesAt, build_event, to_detections
 from nvr.tracking.filters import ObjectRules
 from nvr.tracking.frame_facts import FrameFacts
@@ -23,6 +23,7 @@ from nvr.tracking.lifecycle import TrackLifecycle
 from nvr.tracking.track import Track
 from nvr.tracking.track_ids import first_track_id
 from nvr.tracking.tracker import Tracker
+from nvr.tracking.tracker_options import TrackerOptions
 from nvr.tracking.zone_counts import CountsSnapshot
 
 LUMA_WIDTH_PX = 320
@@ -71,12 +72,16 @@ class CameraAnalyst:
         self._regions = regions
         self._clock = clock
         self._rules = ObjectRules(camera.filters, camera.object_masks)
-        self._tracker = Tracker(first_track_id(clock.now()))
+        self._options = TrackerOptions()
+        self._tracker = Tracker(first_track_id(clock.now()), self._options)
         self._lifecycle = TrackLifecycle(source_id, zones=camera.zones, lines=camera.lines, instance_id=instance_id)
         self._planner: RegionPlanner | None = None
         self._canvas_size_px: Size | None = None
         self._class_names: tuple[str, ...] | None = None
         self._size_px: Size | None = None
+        self._captured_s: float | None = None
+        self._end_reason: TrackEndReason = "lost"
+        self._loose = Detections.empty()
         self._rate = RateMeter()
         self._is_active = False
 
@@ -85,8 +90,17 @@ class CameraAnalyst:
         """Whether something moved or was followed when it was last looked at."""
         return self._is_active
 
-    def plan(self, frame: Frame, canvas_size_px: Size) -> RegionPlan:
+    def look_again(self) -> None:
+        """Look at the whole next frame: what was planned was not looked at, or another model looks from now on."""
+        self._planner = None
+
+    def plan(self, frame: Frame, picture: ConvertibleFrame, canvas_size_px: Size) -> RegionPlan:
         """Say which parts of a frame are worth a look.
+
+        Args:
+            frame: The frame.
+            picture: The frame itself, or what it was converted to already.
+            canvas_size_px: What a whole frame is scaled to fit into.
 
         Raises:
             FrameError: The picture is not what it should be.
@@ -95,14 +109,12 @@ class CameraAnalyst:
             self._canvas_size_px = canvas_size_px
             masks = [mask.polygon for mask in self._camera.motion_masks]
             self._planner = RegionPlanner(self._source_id, canvas_size_px, self._regions, masks=masks)
-        plan = self._planner.plan(
-            small_luma(frame, LUMA_WIDTH_PX),
+        return self._planner.plan(
+            small_luma(picture, LUMA_WIDTH_PX),
             (frame.width, frame.height),
             self._tracker.predict(frame.captured_at.timestamp()),
             frame.received_s,
         )
-        self._is_active = bool(len(plan.motion_xyxy_px)) or bool(self._tracker.tracks)
-        return plan
 
     def conclude(
         self, frame: Frame, found: Detections | None, plan: RegionPlan | None, model: ModelFacts
@@ -119,30 +131,32 @@ class CameraAnalyst:
             MessageError: The model found what no event can say.
             InvalidInputError: It found what is no box.
         """
-        end_reason = self._look_for_cuts(frame, model)
         facts = _facts(frame, model)
+        self._look_for_cuts(facts)
+        looked_at = None if plan is None or plan.is_full_look else _boxes_of(plan)
         kept, ids = Detections.empty(), np.empty(0, np.int64)
         if found is None:
+            looked_at = np.empty((0, 4), np.float32)
             self._tracker.hold(facts.captured_s)
         else:
             kept = self._keep(found, facts, has_classes=model.has_classes)
             ids = self._tracker.update(
-                kept.xyxy_px,
-                kept.confidence,
-                kept.class_id,
-                facts.captured_s,
-                _looked_at(plan),
-                size_px=facts.size_px,
+                kept.xyxy_px, kept.confidence, kept.class_id, facts.captured_s, looked_at, size_px=facts.size_px
             )
         tracks = self._tracker.tracks
-        told = self._lifecycle.observe(tracks, self._tracker.take_ended(), facts, end_reason)
+        self._is_active = bool(tracks) or (plan is not None and len(plan.motion_xyxy_px) > 0)
+        told = self._lifecycle.observe(tracks, self._tracker.take_ended(), facts, self._end_reason)
+        self._end_reason = "lost"
+        zones_at = self._zones_in(facts)
+        loose = self._hold_loose(kept, ids, looked_at)
         now_s = self._clock.monotonic()
         self._rate.count(now_s)
         event = build_event(
             frame,
             [
-                *to_detections(kept, model.class_names, track_ids=ids.tolist(), zones_at=self._zones_in(facts)),
+                *to_detections(kept, model.class_names, track_ids=ids.tolist(), zones_at=zones_at),
                 *self._held(tracks, frozenset(ids.tolist()), facts),
+                *to_detections(loose, model.class_names, zones_at=zones_at, is_held=True),
             ],
             model_id=model.model_id,
             instance_id=self._instance_id,
@@ -153,21 +167,40 @@ class CameraAnalyst:
         return event, told
 
     def finish(self, reason: TrackEndReason) -> tuple[TrackEvent, ...]:
-        """End all tracks: the camera is gone, or the processor stops."""
+        """End all tracks: the camera is gone or pauses, or the processor stops."""
+        self._tracker.reset()
+        self._tracker.take_ended()
+        self._loose = Detections.empty()
+        self.look_again()
         return self._lifecycle.finish(reason)
 
     def counts(self) -> CountsSnapshot:
         """Return how many stand in each zone and came in, and crossed each line, since this was made."""
         return self._lifecycle.counts()
 
-    def _look_for_cuts(self, frame: Frame, model: ModelFacts) -> TrackEndReason:
-        """End all tracks where the frame's size or the classes' numbers mean something else from now on."""
-        size_px = (frame.width, frame.height)
-        is_cut = (self._size_px or size_px, self._class_names or model.class_names) != (size_px, model.class_names)
-        self._size_px, self._class_names = size_px, model.class_names
+    def _look_for_cuts(self, facts: FrameFacts) -> None:
+        """End all tracks where the frame's size, its time or the classes' numbers do not go on from those before."""
+        before_s, self._captured_s = self._captured_s, facts.captured_s
+        before = (self._size_px or facts.size_px, self._class_names or facts.class_names)
+        self._size_px, self._class_names = facts.size_px, tuple(facts.class_names)
+        is_cut = before != (facts.size_px, facts.class_names)
         if is_cut:
             self._tracker.reset()
-        return "cut" if is_cut else "lost"
+        is_gap = before_s is not None and abs(facts.captured_s - before_s) > self._options.max_gap_s
+        if is_cut or is_gap:  # after a gap the tracker ends them itself
+            self._end_reason = "cut"
+            self._loose = Detections.empty()
+            self.look_again()
+
+    def _hold_loose(
+        self, kept: Detections, ids: NDArray[np.int64], looked_at: NDArray[np.float32] | None
+    ) -> Detections:
+        """Return what was seen before, belongs to no track, and was not looked at again; note what is seen now."""
+        before = self._loose
+        held = before.where(_outside(before, looked_at)) if looked_at is not None else Detections.empty()
+        new = kept.where(ids == 0)
+        self._loose = held.joined(new)
+        return held
 
     def _keep(self, found: Detections, facts: FrameFacts, *, has_classes: bool) -> Detections:
         kept = self._rules.keep(
@@ -179,7 +212,7 @@ class CameraAnalyst:
         )
         if self._classes and has_classes:
             kept &= np.array([facts.class_name(i) in self._classes for i in found.class_id.tolist()], np.bool_)
-        return Detections(found.xyxy_px[kept], found.confidence[kept], found.class_id[kept])
+        return found.where(kept)
 
     def _held(self, tracks: Sequence[Track], seen: Collection[int], facts: FrameFacts) -> list[Detection]:
         """Return the objects that were not looked at in this frame, since nothing moves where they are."""
@@ -207,10 +240,16 @@ class CameraAnalyst:
         return zones_at
 
 
-def _looked_at(plan: RegionPlan | None) -> NDArray[np.float32] | None:
-    if plan is None or plan.is_full_look:
-        return None
+def _boxes_of(plan: RegionPlan) -> NDArray[np.float32]:
     return np.array([region.xyxy_px for region in plan.regions], np.float32).reshape(-1, 4)
+
+
+def _outside(found: Detections, looked_at: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell which detections have their centre in none of the rectangles."""
+    centre = (found.xyxy_px[:, None, :2] + found.xyxy_px[:, None, 2:]) / 2
+    is_in = np.logical_and(centre >= looked_at[None, :, :2], centre < looked_at[None, :, 2:])
+    outside: NDArray[np.bool_] = ~np.any(np.all(is_in, axis=2), axis=1)
+    return outside
 
 
 def _facts(frame: Frame, model: ModelFacts) -> FrameFacts:

@@ -36,6 +36,7 @@ class CameraSet:
         *,
         sink: FrameSink,
         admit: Callable[[int, CameraConfig], None],
+        interrupt: Callable[[int], None],
         forget: Callable[[int], None],
         clock: Clock,
         recorder: CameraRecorder | None = None,
@@ -47,6 +48,7 @@ class CameraSet:
             config: The processor's settings.
             sink: Takes the frames of all cameras.
             admit: Called with each camera before its first frame; may refuse it with a ConfigurationError.
+            interrupt: Called with the source id of a camera that pauses.
             forget: Called with the source id of a camera that is gone.
             clock: For time stamps and intervals.
             recorder: Told of each camera that comes and goes.
@@ -57,6 +59,7 @@ class CameraSet:
         self._config = config
         self._sink = sink
         self._admit = admit
+        self._interrupt = interrupt
         self._forget = forget
         self._clock = clock
         self._lock = threading.Lock()
@@ -180,6 +183,7 @@ class CameraSet:
             ConfigurationError: There is no such camera.
         """
         self.get(source_id).pause()
+        self._interrupt(source_id)
         logger.info("camera %d: paused", source_id)
 
     def resume(self, source_id: int) -> None:

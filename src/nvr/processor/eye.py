@@ -7,11 +7,15 @@ from typing import Protocol
 
 from nvr.detection.canvas_detector import CanvasDetector, Look
 from nvr.detection.detections import Detections, Detector, Image
+from nvr.detection.pool import DetectorPool
 from nvr.detection.region_planner import RegionPlan
 from nvr.detection.regions import Box, Size
 from nvr.media.frame import Frame
-from nvr.media.pixels import cut_to_bgr, shrink_to_bgr
+from nvr.media.pixels import Converted, ConvertibleFrame, cut_to_bgr, shrink_to_bgr
 from nvr.processor.analyst import CameraAnalyst
+
+MANY = 1 << 16
+"""As many as there are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +26,8 @@ class Glance:
     analyst: CameraAnalyst
     plan: RegionPlan | None = None
     """Where to look; None for the whole."""
+    picture: ConvertibleFrame | None = None
+    """What parts are cut out of; None where the whole is looked at."""
     image: Image | None = None
     """The whole; None where parts are looked at."""
 
@@ -30,8 +36,8 @@ class Eye(Protocol):
     """One way of looking. For one thread at a time."""
 
     @property
-    def is_one_by_one(self) -> bool:
-        """Whether nothing is gained by several frames at once, so that the first would only wait for the last."""
+    def n_at_once(self) -> int:
+        """So many frames take no longer than one, or little; of more, the first would only wait for the last."""
         ...
 
     @property
@@ -69,15 +75,19 @@ def open_eye(detector: Detector, *, wants_canvases: bool) -> Eye:
 class CanvasEye:
     """Looks at the parts of all frames that are worth a look, side by side on as few canvases as they fit on."""
 
-    is_one_by_one = False
-
     def __init__(self, detector: Detector, canvas_size_px: Size) -> None:
+        self._detector = detector
         self._canvas = CanvasDetector(detector, canvas_size_px)
+
+    @property
+    def n_at_once(self) -> int:
+        """See `Eye`."""
+        return MANY if self._canvas.can_share else n_at_once(self._detector)
 
     @property
     def gains_by_waiting(self) -> bool:
         """See `Eye`."""
-        return self._canvas.can_share
+        return self._canvas.can_share or self._detector.has_real_batches
 
     @property
     def inferences(self) -> int:
@@ -86,7 +96,9 @@ class CanvasEye:
 
     def prepare(self, frame: Frame, analyst: CameraAnalyst) -> Glance:
         """See `Eye`."""
-        return Glance(frame, analyst, plan=analyst.plan(frame, self._canvas.canvas_size_px))
+        # of what is not 4:2:0 a part is as dear as the whole, which is then converted once for all parts
+        picture = frame if frame.planes() is not None else Converted(frame.to_bgr())
+        return Glance(frame, analyst, plan=analyst.plan(frame, picture, self._canvas.canvas_size_px), picture=picture)
 
     def look(self, glances: Sequence[Glance]) -> list[Detections | None]:
         """See `Eye`."""
@@ -95,7 +107,7 @@ class CanvasEye:
                 glance.frame.source_id,
                 (glance.frame.width, glance.frame.height),
                 glance.plan.regions,
-                partial(_cut, glance.frame),
+                partial(_cut, glance.picture or glance.frame),
             )
             for i, glance in enumerate(glances)
             if glance.plan is not None and glance.plan.regions
@@ -112,9 +124,9 @@ class FrameEye:
         self._inferences = 0
 
     @property
-    def is_one_by_one(self) -> bool:
+    def n_at_once(self) -> int:
         """See `Eye`."""
-        return not self._detector.has_real_batches
+        return n_at_once(self._detector)
 
     @property
     def gains_by_waiting(self) -> bool:
@@ -142,5 +154,12 @@ class FrameEye:
         ]
 
 
-def _cut(frame: Frame, xyxy_px: Box, size_px: Size) -> Image:
+def n_at_once(detector: Detector) -> int:
+    """Return how many images a detector looks at in the time of one."""
+    if detector.has_real_batches:
+        return MANY
+    return detector.size if isinstance(detector, DetectorPool) else 1
+
+
+def _cut(frame: ConvertibleFrame, xyxy_px: Box, size_px: Size) -> Image:
     return cut_to_bgr(frame, xyxy_px, *size_px)

@@ -20,15 +20,19 @@ MOST_THREADS = 4
 """Unless more are asked for: decoding needs cores, too."""
 
 
-def load_configured_detector(config: StreamProcessorConfig, is_cancelled: Callable[[], bool]) -> Detector:
+def load_configured_detector(
+    config: StreamProcessorConfig, is_cancelled: Callable[[], bool], *, falls_back: bool = True
+) -> Detector:
     """Load the model of the settings; where it cannot be had on this machine, the motion detector, with a warning.
 
     Args:
         config: Names the model.
         is_cancelled: Asked while a download or a slow model is waited for.
+        falls_back: False where a model works already, which motion detection must not replace.
 
     Raises:
         CancelledError: `is_cancelled` said so.
+        DownloadError, OfflineError, UnsupportedError: It cannot be had, and `falls_back` is False.
         ModelError: There is no such model, or its file is not what it should be.
         ConfigurationError: It cannot be used with the other settings.
     """
@@ -37,7 +41,7 @@ def load_configured_detector(config: StreamProcessorConfig, is_cancelled: Callab
     except NvrError as error:
         if is_cancelled():
             raise CancelledError("loading the model was given up") from error
-        if not isinstance(error, DownloadError | OfflineError | UnsupportedError):
+        if not falls_back or not isinstance(error, DownloadError | OfflineError | UnsupportedError):
             raise
         logger.warning("falling back to motion detection, without a model: %s", error)
         return _motion(config)

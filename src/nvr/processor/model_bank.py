@@ -53,6 +53,7 @@ class ModelBank:
             for group in group_by_model(config.numbered_cameras, config.model_id)
         }
         self._cameras: dict[int, tuple[CameraConfig, _Branch]] = {}
+        self._class_names: set[str] = set()
 
     def load(self, is_cancelled: IsCancelled, given: Detector | None = None) -> None:
         """Load all models.
@@ -66,6 +67,8 @@ class ModelBank:
             ConfigurationError: A setting names something that does not exist or does not fit.
             UnsupportedError: A model needs what is not installed.
         """
+        if given is not None and len(self._branches) > 1:
+            raise ConfigurationError(f"one detector was given, and the cameras name {', '.join(self._branches)}")
         for number, (model_id, branch) in enumerate(self._branches.items()):
             detector = given or self._load(model_id, is_cancelled)
             branch.slot = ModelSlot(detector, clock=self._clock, is_ours=given is None)
@@ -81,6 +84,8 @@ class ModelBank:
                 gather_s=self._config.max_wait_ms / 1000,
                 wants_canvases=self._config.multiplex == "canvas",
             )
+            self._class_names |= set(detector.class_names)
+        self._check_classes()
 
     def admit(self, source_id: int, camera: CameraConfig) -> None:
         """Take frames of a camera from now on.
@@ -103,6 +108,12 @@ class ModelBank:
             known[1].frames.forget(source_id)
             if known[1].multiplexer is not None:
                 known[1].multiplexer.forget(source_id)
+
+    def interrupt(self, source_id: int) -> None:
+        """End the tracks of a camera that pauses."""
+        known = self._cameras.get(source_id)
+        if known is not None and known[1].multiplexer is not None:
+            known[1].multiplexer.interrupt(source_id)
 
     def put(self, frame: Frame) -> None:
         """See `FrameSink.put`; a frame of a camera that is gone is dropped."""
@@ -139,7 +150,7 @@ class ModelBank:
             raise ConfigurationError(f"model {old_id} is not in use, expected one of {', '.join(self._branches)}")
         if branch.slot is None:
             raise RuntimeError("the processor was not started")
-        return branch.slot.swap(lambda is_cancelled: self._load(model_id, is_cancelled))
+        return branch.slot.swap(lambda is_cancelled: self._load(model_id, is_cancelled, falls_back=False))
 
     def start(self) -> None:
         """Begin to look, in the background."""
@@ -198,9 +209,18 @@ class ModelBank:
     def _multiplexers(self) -> list[Multiplexer]:
         return [branch.multiplexer for branch in self._branches.values() if branch.multiplexer is not None]
 
-    def _load(self, model_id: str, is_cancelled: IsCancelled) -> Detector:
+    def _load(self, model_id: str, is_cancelled: IsCancelled, *, falls_back: bool = True) -> Detector:
         # a copy, so that what was set by the user still is known as such
-        return load_configured_detector(self._config.model_copy(update={"model_id": model_id}), is_cancelled)
+        changes: dict[str, object] = {"model_id": model_id}
+        if len(self._branches) > 1:  # each need not know the classes of the others
+            changes["classes"] = ()
+        return load_configured_detector(self._config.model_copy(update=changes), is_cancelled, falls_back=falls_back)
+
+    def _check_classes(self) -> None:
+        """Refuse a class that none of several models knows; a single one has refused it already."""
+        unknown = sorted(set(self._config.classes) - self._class_names)
+        if len(self._branches) > 1 and unknown and "motion" not in self._class_names:
+            raise ConfigurationError(f"classes: none of {', '.join(self._branches)} has {unknown[0]}")
 
     def _make_analyst(self, source_id: int) -> CameraAnalyst | None:
         known = self._cameras.get(source_id)

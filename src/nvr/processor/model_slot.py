@@ -66,7 +66,7 @@ class _Spare:
 class ModelSlot:
     """Holds the detector of a multiplexer.
 
-    `current`, `succeeded`, `failed` and `retry_in_s` are for the using thread, everything else for any.
+    `current`, `succeeded`, `passed`, `failed` and `retry_in_s` are for the using thread, everything else for any.
     """
 
     def __init__(
@@ -134,6 +134,12 @@ class ModelSlot:
             if self._status.state == "degraded":
                 logger.info("model %s works again after %d failures", self._status.model_id, self._status.failures)
                 self._become(replace(self._status, state="ok", since=self._clock.now(), reason="", failures=0))
+            self._end_batch()
+        self._tell()
+
+    def passed(self) -> None:
+        """End the batch, in which the model was asked nothing: its state stays."""
+        with self._condition:
             self._end_batch()
         self._tell()
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from nvr.core.clock import Clock
 from nvr.core.errors import CancelledError, FrameError, InvalidInputError
+from nvr.core.masking import mask_credentials
 from nvr.core.throttle import ThrottledLog
 from nvr.detection.detections import Detections, Detector
 from nvr.detection.motion import MotionDetector
@@ -29,8 +30,8 @@ TrackHandler = Callable[[TrackEvent], None]
 POLL_S = 0.25
 """How often the thread looks whether it shall stop while no camera delivers."""
 
-STARVING_S = 1.0
-"""A frame that has waited for longer goes before those of cameras where something happens."""
+ACTIVE_WEIGHT = 2.0
+"""Of a camera's waiting where something happens."""
 
 
 class Multiplexer:
@@ -79,7 +80,7 @@ class Multiplexer:
         self._gather_s = gather_s
         self._wants_canvases = wants_canvases
         self._analysts: dict[int, CameraAnalyst] = {}
-        self._gone: deque[int] = deque()
+        self._gone: deque[tuple[int, bool]] = deque()
         self._eye: Eye | None = None
         self._generation = 0
         self._past_inferences = 0
@@ -123,7 +124,11 @@ class Multiplexer:
 
     def forget(self, source_id: int) -> None:
         """End the tracks of a camera that is gone, before the next frame; any thread."""
-        self._gone.append(source_id)
+        self._gone.append((source_id, True))
+
+    def interrupt(self, source_id: int) -> None:
+        """End the tracks of a camera that pauses; any thread."""
+        self._gone.append((source_id, False))
 
     def finish(self) -> None:
         """Ask the thread to look at what waits and then end, without waiting."""
@@ -143,12 +148,14 @@ class Multiplexer:
     def _run(self) -> None:
         with contextlib.suppress(CancelledError):
             self._use(self._slot.current())
+            self._slot.passed()
         while not self._is_stopping.is_set():
-            self._say_goodbye("removed")
-            self._is_stopping.wait(self._slot.retry_in_s())
-            limit = 1 if self._eye is None or self._eye.is_one_by_one else self._max_batch
+            self._wait_for_retry()
+            limit = self._max_batch if self._eye is None else min(self._max_batch, self._eye.n_at_once)
             gather_s = self._gather_s if self._eye is not None and self._eye.gains_by_waiting else 0.0
             frames = self._frames.take(limit, POLL_S, gather_s=gather_s, rank=self._rank)
+            # a camera that was removed and added anew meanwhile must not meet its old self
+            self._say_goodbye("removed")
             if frames:
                 try:
                     self._analyse(frames, self._slot.current())
@@ -156,10 +163,16 @@ class Multiplexer:
                     break
             elif self._frames.is_closed:
                 break
-        self._gone.extend(self._analysts)
+        self._gone.extend((source_id, True) for source_id in self._analysts)
         self._say_goodbye("shutdown")
 
+    def _wait_for_retry(self) -> None:
+        """Leave a degraded model alone for a while, which a swap ends."""
+        while (left_s := self._slot.retry_in_s()) > 0 and not self._is_stopping.wait(min(left_s, POLL_S)):
+            self._say_goodbye("removed")
+
     def _analyse(self, frames: Sequence[Frame], model: ModelInUse) -> None:
+        n_before = self.inferences
         try:
             if model.generation != self._generation:
                 self._use(model)
@@ -167,10 +180,17 @@ class Multiplexer:
                 self._look(frames, self._eye, model.detector)
         except Exception as error:  # noqa: BLE001 - the supervisor loop: a failing model must not end the cameras
             sources = ", ".join(f"source {frame.source_id}" for frame in frames)
-            self._trouble.report(f"detector {model.detector.model_id} failed on {sources}: {error!r}", error)
+            trouble = mask_credentials(repr(error))
+            self._trouble.report(f"detector {model.detector.model_id} failed on {sources}: {trouble}", error)
+            for frame in frames:
+                if (analyst := self._analysts.get(frame.source_id)) is not None:
+                    analyst.look_again()
             self._slot.failed(error)
         else:
-            self._slot.succeeded()
+            if self.inferences > n_before:
+                self._slot.succeeded()
+            else:
+                self._slot.passed()
         finally:
             self._busy_since_s = None
 
@@ -178,6 +198,8 @@ class Multiplexer:
         self._past_inferences = self.inferences
         self._eye = open_eye(model.detector, wants_canvases=self._wants_canvases)
         self._generation = model.generation
+        for analyst in self._analysts.values():
+            analyst.look_again()
 
     def _look(self, frames: Sequence[Frame], eye: Eye, detector: Detector) -> None:
         glances = []
@@ -227,17 +249,20 @@ class Multiplexer:
 
     def _say_goodbye(self, reason: TrackEndReason) -> None:
         while self._gone:
-            analyst = self._analysts.pop(self._gone.popleft(), None)
+            source_id, is_for_good = self._gone.popleft()
+            analyst = self._analysts.pop(source_id, None) if is_for_good else self._analysts.get(source_id)
             for track in () if analyst is None else analyst.finish(reason):
                 self._emit_track(track)
 
 
 def rank(waits_s: float, *, is_active: bool) -> float:
-    """Return the place of a camera in the line, the lowest first: who starves, where something happens, who waits.
+    """Return the place of a camera in the line, the lowest first: who has waited longest.
+
+    Where something happens waiting counts twice. Under overload such a camera has up to twice the rate of the others,
+    which have the same one each; none starves.
 
     Args:
         waits_s: How long its frame has waited.
         is_active: Whether something moved there or was followed when it was last looked at.
     """
-    lead_s = 2 * STARVING_S if waits_s > STARVING_S else STARVING_S * is_active
-    return -waits_s - lead_s
+    return -waits_s * (ACTIVE_WEIGHT if is_active else 1.0)

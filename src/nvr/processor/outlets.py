@@ -50,6 +50,7 @@ class Outlets:
         self._clock = clock
         self._connection: MqttConnection | None = None
         self._sinks: list[EventSink] = []
+        self._announcers: list[MQTTDetectionSink] = []
         self._announcements: dict[TopicKind, SinkWorker[SourceEvent]] = {}
         try:
             self._open(is_recording)
@@ -69,9 +70,10 @@ class Outlets:
 
     @property
     def lost_events(self) -> int:
-        """Detection events that were dropped because a sink was slow, or not taken by it."""
-        workers: list[Worker] = [*self._detections, *([self._callback] if self._callback else [])]
-        return sum(worker.dropped + worker.failed for worker in workers) + sum(sink.failures for sink in self._sinks)
+        """Events of all kinds that were dropped because a sink was slow, or not taken by it."""
+        return sum(worker.dropped + worker.failed for worker in self._workers()) + sum(
+            sink.failures for sink in (*self._sinks, *self._announcers)
+        )
 
     @property
     def is_broker_connected(self) -> bool:
@@ -138,6 +140,7 @@ class Outlets:
 
     def _announce_on(self, connection: MqttConnection, kind: TopicKind) -> None:
         sink = MQTTDetectionSink(connection, Topics(self._config.tenant).prefix(kind), qos=kind.qos, clock=self._clock)
+        self._announcers.append(sink)
         self._announcements[kind] = SinkWorker(
             kind.value, sink.publish, queue_size=self._config.sink_queue_size, clock=self._clock, close=sink.close
         )

@@ -111,6 +111,7 @@ class StreamProcessor:
             config,
             sink=self._models,
             admit=self._models.admit,
+            interrupt=self._models.interrupt,
             forget=self._models.forget,
             clock=self._clock,
             recorder=recorder,
@@ -142,7 +143,12 @@ class StreamProcessor:
             if self._is_started or self._is_stopping.is_set():
                 raise RuntimeError("a processor is started once")
             self._is_started = True
-        self._models.load(self._is_stopping.is_set, self._given_detector)
+        try:
+            self._models.load(self._is_stopping.is_set, self._given_detector)
+        except NvrError:
+            with self._lifecycle:
+                self._close_unstarted()
+            raise
         with self._lifecycle:
             try:
                 if self._is_stopping.is_set():
