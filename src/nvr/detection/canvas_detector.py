@@ -50,7 +50,7 @@ class _Piece:
 class CanvasDetector:
     """Looks at the regions of many cameras with as few inferences as they fit on. For one thread at a time."""
 
-    def __init__(self, detector: Detector, canvas_size_px: Size, *, gutter_px: int = 24) -> None:
+    def __init__(self, detector: Detector, canvas_size_px: Size, *, gutter_px: int = 8) -> None:
         """Compose for a detector; it stays the caller's to close.
 
         Args:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvr.core.errors import FrameError
-from nvr.detection.motion import boxes_mask
 from nvr.detection.scene import Luma, Mask, Scene
 
 Polygon = Sequence[tuple[float, float]]
@@ -21,8 +20,8 @@ _LEAST_IN_BLOCK = 2
 """Pixels of 2 x 2 that differ: with less, it is noise."""
 _LEAST_BLOCKS = 4
 """Blocks of 3 x 3 that differ around a place where something is."""
-_GAP_BLOCKS = 5
-"""Parts of one object may be so far apart."""
+_GAP = np.ones((5, 5), np.uint8)
+"""Parts of one object may be so many blocks apart."""
 _LEAST_SHARE = 0.0004
 """Of the picture, with gaps and outline: 23 pixels of 320 x 180, a person 10 pixels high."""
 _LEAST_RECENT = 0.03
@@ -68,9 +67,11 @@ class MotionFinder:
             self._allowed = allowed_by(self._masks, luma.shape) if self._masks else None
             return Motion(np.empty((0, 4), np.float32), is_new_scene=True)
         boxes = find_moving(*self._scene.compare(luma, self._allowed))
-        xyxy_px = np.array(boxes, np.float32).reshape(-1, 4)
-        self._scene.learn(luma, boxes_mask(xyxy_px, luma.shape))
-        return Motion(xyxy_px, self._scene.is_new)
+        moving = np.zeros(luma.shape, np.uint8)
+        for left, top, right, bottom in boxes:
+            cv2.rectangle(moving, (left, top), (right - 1, bottom - 1), (1,), cv2.FILLED)
+        self._scene.learn(luma, moving)
+        return Motion(np.array(boxes, np.float32).reshape(-1, 4), self._scene.is_new)
 
 
 def allowed_by(masks: Sequence[Polygon], shape: tuple[int, ...]) -> Mask:
@@ -100,17 +101,17 @@ def find_moving(foreground: Mask, recent: Mask) -> list[tuple[int, int, int, int
     differs = cv2.threshold(in_block, _LEAST_IN_BLOCK - 1, 1, cv2.THRESH_BINARY)[1]
     near = cv2.boxFilter(differs, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
     solid = cv2.threshold(near, _LEAST_BLOCKS - 1, 1, cv2.THRESH_BINARY)[1]
-    closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((_GAP_BLOCKS, _GAP_BLOCKS), np.uint8))
+    closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, _GAP)
     outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     least = _LEAST_SHARE * foreground.size
     found = sorted((cv2.boundingRect(outline) for outline in outlines), key=lambda box: (-box[2] * box[3], box))
+    newly = cv2.bitwise_and(foreground, recent)
     moving = []
     for x, y, w, h in found[:_MOST_OBJECTS]:
         left, top, right, bottom = 2 * x, 2 * y, min(2 * (x + w), width), min(2 * (y + h), height)
         if (right - left) * (bottom - top) < least:
             break
         here = np.s_[top:bottom, left:right]
-        n_recent = cv2.countNonZero(cv2.bitwise_and(foreground[here], recent[here]))
-        if n_recent >= _LEAST_RECENT * cv2.countNonZero(foreground[here]):
+        if cv2.countNonZero(newly[here]) >= _LEAST_RECENT * cv2.countNonZero(foreground[here]):
             moving.append((left, top, right, bottom))
     return moving

@@ -32,9 +32,9 @@ class RegionSettings:
     """Least time between two looks at the whole picture, however often the light changes."""
     standing_look_every_s: float = 0.5
     """How often a tracked object that does not move is looked at."""
-    margin: float = 0.2
+    margin: float = 0.15
     """Around what moves, as a share of its longer side: a network needs to see what is around an object."""
-    least_margin_px: float = 14.0
+    least_margin_px: float = 12.0
     """In pixels of the canvas."""
     full_share: float = 0.7
     """Regions that cost more of a canvas than this share of the whole frame's cost become the whole frame."""

@@ -24,6 +24,8 @@ Mask = NDArray[np.uint8]
 _LEAST_CONTRAST = 14
 _DEVIATIONS = 4.0
 _FIRST_DEVIATION = 3.0
+_SAMPLE = 8
+"""Of so many pixels in each direction one tells of the exposure: 900 of 320x180."""
 _FRAME_CONTRAST = 10
 _LAG = 3
 """Pictures between the two that tell what has changed: a slow thing moves a pixel in them."""
@@ -137,8 +139,8 @@ class Scene:
 
     def _follow_exposure(self, luma: Luma) -> float:
         """Lift the background by what all pixels have in common: a small exposure step is no motion."""
-        sample = luma[::4, ::4].astype(np.int16)
-        sample -= self._known[::4, ::4]
+        sample = luma[::_SAMPLE, ::_SAMPLE].astype(np.int16)
+        sample -= self._known[::_SAMPLE, ::_SAMPLE]
         middle = sample.size // 2
         shift = float(np.partition(sample.ravel(), middle)[middle])
         if abs(shift) <= 1:
