@@ -52,8 +52,11 @@ def _install_with_pip(venv_dir: Path, lock: Path) -> None:
             pip = [str(python), "-m", "pip"]
         else:
             pip = _pip_of_interpreter(python) or [str(python), *_pip_zipapp(Path(folder))]
-        _run(*pip, "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(lock))
-        _run(*pip, "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-e", ".")
+        # the lock names everything; with dependencies, pip before 24 takes the newest of a package for its extras, which
+        # is another one than the lock's as soon as it is published
+        quietly = ("install", "--quiet", "--disable-pip-version-check", "--no-deps")
+        _run(*pip, *quietly, "--require-hashes", "-r", str(lock))
+        _run(*pip, *quietly, "-e", ".")
 
 
 def _install_with_uv(uv: str, venv_dir: Path, lock: Path) -> None:
