@@ -52,8 +52,8 @@ def _install_with_pip(venv_dir: Path, lock: Path) -> None:
             pip = [str(python), "-m", "pip"]
         else:
             pip = _pip_of_interpreter(python) or [str(python), *_pip_zipapp(Path(folder))]
-        # the lock names everything; with dependencies, pip before 24 takes the newest of a package for its extras, which
-        # is another one than the lock's as soon as it is published
+        # The lock names everything. Left to look for dependencies, older pips take the newest of a package for its
+        # extras, which is another one than the lock's as soon as it is published.
         quietly = ("install", "--quiet", "--disable-pip-version-check", "--no-deps")
         _run(*pip, *quietly, "--require-hashes", "-r", str(lock))
         _run(*pip, *quietly, "-e", ".")
