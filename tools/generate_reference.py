@@ -162,8 +162,8 @@ def _kind(schema: JsonValue) -> str:
             return " or ".join(_kind(choice) for choice in choices)
         case {"enum": [*allowed]}:
             return " or ".join(f"`{_yaml(each)}`" for each in allowed)
-        case {"type": "array", **rest}:
-            return _list_kind(rest)
+        case {"type": "array"}:
+            return _list_kind(schema)
         case {"type": "object", "additionalProperties": values} if _is_section(values):
             return "section by number, see below"
         case {"type": str(name), **rest}:
@@ -173,7 +173,7 @@ def _kind(schema: JsonValue) -> str:
             return "see there"
 
 
-def _list_kind(schema: Mapping[str, JsonValue]) -> str:
+def _list_kind(schema: JsonValue) -> str:
     match schema:
         case {"prefixItems": [*items]}:
             return f"[{', '.join(_kind(item) for item in items)}]"
