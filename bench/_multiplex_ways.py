@@ -158,10 +158,15 @@ class CanvasWay(Way):
     """Ours."""
 
     def __init__(
-        self, detector: Detector, network: TimedNetwork, n: int, settings: RegionSettings | None = None
+        self,
+        detector: Detector,
+        network: TimedNetwork,
+        n: int,
+        settings: RegionSettings | None = None,
+        room_canvases: int = 1,
     ) -> None:
         super().__init__(network, n, settings, CANVAS_PX)
-        self._canvas = CanvasDetector(detector, CANVAS_PX)
+        self._canvas = CanvasDetector(detector, CANVAS_PX, room_canvases=room_canvases)
 
     def _look(self, images: Sequence[Image | None], now_s: float) -> None:
         plans = [

@@ -11,12 +11,13 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -37,7 +38,9 @@ from bench._multiplex_ways import CANVAS_PX, CanvasWay, FrameWay, RegionWay, Tim
 from bench._rows import Row, exit_code, print_rows
 
 from nvr.detection.detections import Detections, Detector
+from nvr.detection.merging import areas, intersections
 from nvr.detection.packing import pack
+from nvr.detection.region_planner import RegionSettings
 
 AP_CONFIDENCE = 0.05
 """As in `bench/accuracy.py`."""
@@ -46,6 +49,9 @@ CONFIDENCE = 0.35
 AP_LOSS = 0.01
 MOSAIC = 4.75
 """Times as many frames as one by one, published for six cameras (MOSAIC, MMSys 2023)."""
+RECALL_LOSS = 0.01
+LARGER_PX = 48.0
+"""Of a person on a canvas that has room."""
 IDLE_S = 60.0
 
 
@@ -165,23 +171,38 @@ def overhead_rows(name: str, canvas: Way) -> list[Row]:
 
 
 def measure_frigates_way(assets: Path, size: Size) -> list[Row]:
-    """Compare inferences and recall with one inference for each region, as Frigate does."""
+    """Compare inferences and recall with one inference for each region, as Frigate does.
+
+    That enlarges small regions to the network's input. Canvases do so where they are allowed one for each camera:
+    `roomy`; by default they see about what a whole frame would show.
+    """
     cameras = [open_video(assets, PETS, f"pets {5 * i} s", start_s=5.0 * i, most_s=8) for i in range(8)]
-    canvas = CanvasWay(*open_detector(assets, CONFIDENCE, leaves_out_rows=True), len(cameras))
-    regions = RegionWay(*open_detector(assets, CONFIDENCE, leaves_out_rows=False), len(cameras))
-    ticks = min(size.crowded_ticks, len(cameras[0].images))
-    play(cameras, [canvas, regions], ticks)
-    ratio = regions.bill.runs / canvas.bill.runs
-    ours, theirs = (recall(cameras, way, ticks) for way in (canvas, regions))
-    return [
-        Row("multiplex.regions.fewer_inferences", round(ratio, 2), "x", ">= 5", None, ratio >= 5),
-        Row("multiplex.regions.inferences_per_frame", round(canvas.bill.runs / canvas.bill.frames, 3), "1", "",
-            round(regions.bill.runs / regions.bill.frames, 3)),
-        Row("multiplex.regions.recall", round(ours, 4), "share", f">= {theirs - 0.01:.3f}", round(theirs, 4),
-            ours >= theirs - 0.01),
-        Row("multiplex.regions.cpu_per_frame", round(canvas.bill.ms_per_frame, 2), "ms", "",
-            round(regions.bill.ms_per_frame, 2)),
-    ]  # fmt: skip
+    n, ticks = len(cameras), min(size.crowded_ticks, len(cameras[0].images))
+    canvas = CanvasWay(*open_detector(assets, CONFIDENCE, leaves_out_rows=True), n)
+    larger = RegionSettings(least_height_px=LARGER_PX)
+    roomy = CanvasWay(*open_detector(assets, CONFIDENCE, leaves_out_rows=True), n, larger, room_canvases=n)
+    regions = RegionWay(*open_detector(assets, CONFIDENCE, leaves_out_rows=False), n)
+    frames = FrameWay(*open_detector(assets, CONFIDENCE, leaves_out_rows=False), n)
+    ways = {"whole_frames": frames, "canvas": canvas, "roomy": roomy}
+    play(cameras, [*ways.values(), regions], ticks)
+    theirs, rows = recall(cameras, regions, ticks), []
+    for name, way in ways.items():
+        ours, fewer, per_frame = recall(cameras, way, ticks), regions.bill.runs / way.bill.runs, way.bill.ms_per_frame
+        recalled = Row(f"multiplex.regions.{name}.recall", round(ours, 4), "share", "", round(theirs, 4))
+        rarer = Row(f"multiplex.regions.{name}.fewer_inferences", round(fewer, 2), "x")
+        if way is roomy:
+            recalled = replace(recalled, target=f">= {theirs - RECALL_LOSS:.3f}", ok=ours >= theirs - RECALL_LOSS)
+            rarer = replace(rarer, target=">= 5", ok=fewer >= 5)
+        cost = Row(
+            f"multiplex.regions.{name}.cpu_per_frame",
+            round(per_frame, 2),
+            "ms",
+            "",
+            round(regions.bill.ms_per_frame, 2),
+        )
+        rows += [recalled, rarer, cost]
+    per_frame = regions.bill.runs / regions.bill.frames
+    return [*rows, Row("multiplex.regions.theirs.inferences_per_frame", round(per_frame, 2), "1")]
 
 
 def recall(cameras: Sequence[Camera], way: Way, ticks: int) -> float:
@@ -194,10 +215,8 @@ def recall(cameras: Sequence[Camera], way: Way, ticks: int) -> float:
     return hits / max(1, n)
 
 
-def matches(truth: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", found: Detections) -> int:
+def matches(truth: NDArray[np.float32], found: Detections) -> int:
     """Return how many true boxes have a box of their own, the surest choosing first."""
-    from nvr.detection.merging import areas, intersections
-
     common = intersections(found.xyxy_px, truth)
     iou = common / np.maximum(areas(found.xyxy_px)[:, None] + areas(truth) - common, 1e-6)
     free = np.ones(len(truth), np.bool_)

@@ -50,17 +50,20 @@ class _Piece:
 class CanvasDetector:
     """Looks at the regions of many cameras with as few inferences as they fit on. For one thread at a time."""
 
-    def __init__(self, detector: Detector, canvas_size_px: Size, *, gutter_px: int = 8) -> None:
+    def __init__(self, detector: Detector, canvas_size_px: Size, *, gutter_px: int = 8, room_canvases: int = 1) -> None:
         """Compose for a detector; it stays the caller's to close.
 
         Args:
             detector: Is given pictures of `canvas_size_px`.
             canvas_size_px: Width and height, best those of the network's input: nothing is scaled then.
             gutter_px: Grey between two regions; with less, a network sees one object where two meet.
+            room_canvases: Regions are enlarged, where they ask for it, while all fit on so many canvases; beyond,
+                only where that takes none more.
         """
         self._detector = detector
         self._canvas_size_px = canvas_size_px
         self._gutter_px = gutter_px
+        self._room_canvases = room_canvases
         self._canvases: list[Image] = []
         self._inferences = 0
         self._can_share = True
@@ -128,7 +131,7 @@ class CanvasDetector:
         wanted = [region.scale for _, region in regions]
         plain = [min(region.scale, full_scale(looks[i].size_px, self._canvas_size_px)) for i, region in regions]
         pieces = self._pack(regions, wanted)
-        if wanted != plain and _n_canvases(pieces) > 1:
+        if wanted != plain and _n_canvases(pieces) > self._room_canvases:
             smaller = self._pack(regions, plain)
             if _n_canvases(smaller) < _n_canvases(pieces):
                 return smaller
@@ -186,15 +189,13 @@ def _mapped(found: Sequence[Detections], pieces: Sequence[_Piece], looks: Sequen
     piece_of = inside[kept].argmax(axis=1)
     sources = np.array([piece.region.xyxy_px for piece in pieces], np.float32)
     frames = np.array([looks[piece.look].size_px for piece in pieces], np.float32)
-    boxes, is_cut = _to_source(
-        on_canvas[kept] - np.tile(corner[piece_of], 2), size[piece_of], sources[piece_of], frames[piece_of]
-    )
+    moved = on_canvas[kept].reshape(-1, 2, 2) - corner[piece_of, None]
+    boxes, is_cut = _to_source(moved.reshape(-1, 4), size[piece_of], sources[piece_of], frames[piece_of])
     of_look = look_of[piece_of]
+    distinct = _distinct(boxes, class_id[kept], of_look, piece_of, is_cut)
     answers = []
-    for i, look in enumerate(looks):
-        own = np.flatnonzero(of_look == i)
-        if len(look.regions) > 1 and len(own) > 1:
-            own = own[_distinct(boxes[own], class_id[kept[own]], piece_of[own], is_cut[own])]
+    for i in range(len(looks)):
+        own = distinct[of_look[distinct] == i]
         answers.append(Detections(boxes[own], confidence[kept[own]], class_id[kept[own]]))
     return answers
 
@@ -218,9 +219,9 @@ def _to_source(local: Boxes, size: Boxes, sources: Boxes, frames: Boxes) -> tupl
         sources: (n, 4) the region of the source.
         frames: (n, 2) width and height of the frame.
     """
-    trimmed = np.clip(local, np.float32(0), np.tile(size, 2))
+    trimmed = np.clip(local.reshape(-1, 2, 2), np.float32(0), size[:, None])
     scale = (sources[:, 2:] - sources[:, :2]) / size
-    boxes = trimmed * np.tile(scale, 2) + np.tile(sources[:, :2], 2)
+    boxes = (trimmed * scale[:, None] + sources[:, None, :2]).reshape(-1, 4)
     cut_left_top = (local[:, :2] < _EDGE_PX) & (sources[:, :2] > 0)
     cut_right_bottom = (local[:, 2:] > size - _EDGE_PX) & (sources[:, 2:] < frames)
     is_cut: NDArray[np.bool_] = np.any(cut_left_top | cut_right_bottom, axis=1)
@@ -228,16 +229,22 @@ def _to_source(local: Boxes, size: Boxes, sources: Boxes, frames: Boxes) -> tupl
 
 
 def _distinct(
-    boxes: Boxes, class_id: NDArray[np.int32], piece_of: NDArray[np.intp], is_cut: NDArray[np.bool_]
+    boxes: Boxes,
+    class_id: NDArray[np.int32],
+    look_of: NDArray[np.float32],
+    piece_of: NDArray[np.intp],
+    is_cut: NDArray[np.bool_],
 ) -> NDArray[np.intp]:
-    """Return the places of the boxes without those that another region shows too; whole ones go before cut ones."""
+    """Return the places of the boxes that no other region of their frame shows too; whole ones go before cut ones."""
     order = np.argsort(is_cut, kind="stable")
-    boxes, class_id, piece_of, is_cut = boxes[order], class_id[order], piece_of[order], is_cut[order]
+    boxes, is_cut = boxes[order], is_cut[order]
+    kind = np.stack([class_id[order], look_of[order], piece_of[order]])
+    is_rival = (kind[:2, :, None] == kind[:2, None]).all(axis=0) & (kind[2, :, None] != kind[2])
     common = intersections(boxes, boxes)
     area = areas(boxes)
     is_same = common > _SAME_IOU * (area[:, None] + area - common)
     is_same |= is_cut[:, None] & (common > _SAME_SHARE * area[:, None])
-    is_same &= (class_id[:, None] == class_id) & (piece_of[:, None] != piece_of)
+    is_same &= is_rival
     kept = np.ones(len(boxes), np.bool_)
     for i in np.flatnonzero(np.tril(is_same, -1).any(axis=1)):
         kept[i] = not (is_same[i, :i] & kept[:i]).any()
