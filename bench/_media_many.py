@@ -50,6 +50,8 @@ class Run:
     """By camera: number in the loop and capture time of each frame."""
     analysed: dict[int, list[tuple[float, float, bool]]] = field(default_factory=dict)
     """By camera: capture time, latency in ms, and whether it was replayed."""
+    looked_at: dict[int, list[float]] = field(default_factory=dict)
+    """By camera: capture times of the analysed frames that the model saw some of; in the others nothing moved."""
     recorded: dict[int, list[float]] = field(default_factory=dict)
     """By camera: capture times of the packets on the disk, rising."""
     scene_events: dict[int, list[tuple[int, int, str, int]]] = field(default_factory=dict)
@@ -83,6 +85,8 @@ def _read(run: Run, site: Site, root: Path) -> None:
         run.sent.setdefault(line["camera"], []).append((line["frame_number"], _seconds(line["captured_at"])))
     for line in _lines(site.folder / "many.jsonl"):
         analysed = (_seconds(line["timestamp"]), float(line.get("latency_ms") or 0.0), bool(line.get("replayed")))
+        if line["inference_time_ms"] > 0:
+            run.looked_at.setdefault(line["source_id"], []).append(analysed[0])
         run.analysed.setdefault(line["source_id"], []).append(analysed)
     for line in _lines(site.events_path):
         areas = sorted(line["areas_px"])
@@ -102,6 +106,11 @@ def many_rows(run: Run) -> list[Row]:
             events_in(run, camera, sent), sorted(at_s for at_s, _, _ in run.analysed.get(camera, [])), FRAME_S
         )
     ]
+    looked_at = [
+        verdict
+        for camera, sent in run.sent.items()
+        for verdict in judge_events(events_in(run, camera, sent), sorted(run.looked_at.get(camera, [])), FRAME_S)
+    ]
     for verdict in verdicts:
         if not verdict.is_noticed:
             print(f"media: missed {verdict.describe()}", file=sys.stderr, flush=True)
@@ -120,6 +129,7 @@ def many_rows(run: Run) -> list[Row]:
             None,
             share_begun(verdicts) >= 100,
         ),
+        Row("media.many.events_begun_by_model", round(share_begun(looked_at), 1), "%"),
         Row("media.many.events_long", round(share_noticed(long), 1), "%", ">= 100", None, share_noticed(long) >= 100),
         Row("media.many.events_short", round(share_noticed(short), 1), "%", ">= 90", None, share_noticed(short) >= 90),
         *([Row("media.many.first_frame_p95", round(percentile(delays_ms, 0.95), 1), "ms")] if delays_ms else []),
