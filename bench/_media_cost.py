@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from bench._media_peer import PeerVenv
+from bench._media_peer import StreamvisionVenv
 from bench._media_site import Cameras, Site, median_per_stream
 from bench._rows import Row
 
@@ -44,7 +44,7 @@ FULL = Effort(5, 20.0, 4, (1, 4, 8), 40.0, ("cbr", "vbr"), 90.0)
 QUICK = Effort(2, 3.0, 2, (1, 2), 3.0, ("vbr",), 12.0)
 
 
-def measure_quiet(effort: Effort, peer: PeerVenv | None, logs: Path | None) -> list[Row]:
+def measure_quiet(effort: Effort, peer: StreamvisionVenv | None, logs: Path | None) -> list[Row]:
     """Return the cost of cameras where nothing happens, and what recording adds to it."""
     rows = []
     for control in effort.rate_controls:

@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 from bench._rows import Row
-from bench._tracking_peer import PeerVenv
+from bench._tracking_peer import TrackersVenv
 from bench._tracking_videos import Seen, Truth
 from numpy.typing import NDArray
 
@@ -39,7 +39,7 @@ def track_ours(seen: Seen) -> Tracked:
     return Tracked(track_ids, ms)
 
 
-def track_peer(seen: Seen, peer: PeerVenv, folder: Path) -> Tracked:
+def track_peer(seen: Seen, peer: TrackersVenv, folder: Path) -> Tracked:
     """Follow the same with the peer."""
     counts = [len(found) for found in seen.detections]
     source = folder / "detections.npz"
@@ -55,7 +55,7 @@ def track_peer(seen: Seen, peer: PeerVenv, folder: Path) -> Tracked:
 
 
 def compare(
-    name: str, seen: Seen, truth: Truth, peer: PeerVenv, folder: Path, *, is_promised: bool = True
+    name: str, seen: Seen, truth: Truth, peer: TrackersVenv, folder: Path, *, is_promised: bool = True
 ) -> list[Row]:
     """Return one row a measure: ours beside the peer's on the same detections, with or without a target."""
     tracked = {"ours": track_ours(seen), "peer": track_peer(seen, peer, folder)}

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench import _media_cost as cost
 from bench import _media_many as many
 from bench._media_packets import measure_packets
-from bench._media_peer import PeerVenv
+from bench._media_peer import StreamvisionVenv
 from bench._media_recall import measure_recall
 from bench._programs import choose_model, default_assets, end_on_sigterm
 from bench._rows import Row, exit_code, print_rows
@@ -46,7 +46,9 @@ def main() -> int:
     end_on_sigterm()
     rows: list[Row] = []
     try:
-        peer = _peer(options.peer_venv, is_made=options.make_peer_venv)
+        peer = StreamvisionVenv.ready(
+            options.peer_venv, is_made=options.make_peer_venv, without="figures of streamvision"
+        )
         parts = _parts(peer, options.assets, options.logs, is_quick=options.quick)
         for name in options.only or PARTS:
             _say(name)
@@ -63,7 +65,7 @@ def main() -> int:
 
 
 def _parts(
-    peer: PeerVenv | None, assets: Path, logs: Path | None, *, is_quick: bool
+    peer: StreamvisionVenv | None, assets: Path, logs: Path | None, *, is_quick: bool
 ) -> dict[str, Callable[[], list[Row]]]:
     effort, plan = (cost.QUICK, many.QUICK) if is_quick else (cost.FULL, many.FULL)
 
@@ -77,17 +79,6 @@ def _parts(
         "many": lambda: many.measure_many(plan, choose_model(assets)[0], folder("many")),
         "recall": lambda: measure_recall(assets, is_quick=is_quick),
     }
-
-
-def _peer(folder: Path | None, *, is_made: bool) -> PeerVenv | None:
-    if folder is None:
-        _say("no figures of streamvision: they need --peer-venv")
-        return None
-    peer = PeerVenv(folder)
-    if is_made:
-        peer.make()
-    peer.check()
-    return peer
 
 
 def _say(text: str) -> None:

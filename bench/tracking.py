@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench._datasets import PERSON
 from bench._programs import default_assets
 from bench._rows import Row, exit_code, print_rows
-from bench._tracking_peer import PeerVenv
+from bench._tracking_peer import TrackersVenv
 from bench._tracking_run import compare, count_false, track_ours
 from bench._tracking_videos import BOTTLE, CAMPUS, PETS, STADTMITTE, Seen, Video, read_truth, sampled, see
 
@@ -41,7 +41,7 @@ def main() -> int:
     if options.make_peer_venv and options.peer_venv is None:
         parser.error("--make-peer-venv needs --peer-venv")
     try:
-        peer = _peer(options.peer_venv, is_made=options.make_peer_venv)
+        peer = TrackersVenv.ready(options.peer_venv, is_made=options.make_peer_venv, without="MOTA, IDF1 and HOTA")
         rows = _measure(options.assets, peer, is_quick=options.quick)
     except NvrError as error:
         _say(str(error))
@@ -50,7 +50,7 @@ def main() -> int:
     return exit_code(rows)
 
 
-def _measure(assets: Path, peer: PeerVenv | None, *, is_quick: bool) -> list[Row]:
+def _measure(assets: Path, peer: TrackersVenv | None, *, is_quick: bool) -> list[Row]:
     rows = []
     for video in (STADTMITTE,) if is_quick else (PETS, STADTMITTE, CAMPUS):
         _say(video.name)
@@ -59,7 +59,7 @@ def _measure(assets: Path, peer: PeerVenv | None, *, is_quick: bool) -> list[Row
     return rows + _measure_false(assets, is_quick=is_quick)
 
 
-def _measure_truth(video: Video, assets: Path, peer: PeerVenv | None) -> list[Row]:
+def _measure_truth(video: Video, assets: Path, peer: TrackersVenv | None) -> list[Row]:
     seen, truth = see(video, assets, ["person"]), read_truth(video, assets)
     n_frames = len(seen.detections)
     rows = []
@@ -88,17 +88,6 @@ def _measure_false(assets: Path, *, is_quick: bool) -> list[Row]:
 
 def _sampled(seen: Seen, n_frames: int, first: int) -> Seen:
     return seen.at(sampled(n_frames, BOTTLE.fps, FPS, first))
-
-
-def _peer(folder: Path | None, *, is_made: bool) -> PeerVenv | None:
-    if folder is None:
-        _say("no MOTA, IDF1 and HOTA: they need --peer-venv")
-        return None
-    peer = PeerVenv(folder)
-    if is_made:
-        peer.make()
-    peer.check()
-    return peer
 
 
 def _say(text: str) -> None:
