@@ -157,17 +157,6 @@ def test_two_objects_in_one_region_stay_two_however_they_overlap_in_class() -> N
     assert_near(found, [(100, 100, 160, 200), (166, 100, 226, 200)], 2)
 
 
-def test_looks_are_fitted_in_the_order_of_the_caller() -> None:
-    cameras = [Camera(i, (416, 416), []) for i in range(4)]
-    canvas = CanvasDetector(BlockDetector(), CANVAS)
-    wholes = [camera.look(full_region(camera.size_px, CANVAS)) for camera in cameras]
-    small = cameras[0].look(Region((0, 0, 100, 100), 1.0))
-    assert canvas.how_many_fit(wholes, 2) == 2
-    assert canvas.how_many_fit([small] * 4, 1) == 4
-    assert canvas.how_many_fit([], 1) == 0
-    assert canvas.how_many_fit([cameras[0].look(), *wholes], 0) == 1
-
-
 def test_regions_are_enlarged_only_where_that_takes_no_canvas_more() -> None:
     sizes: list[Size] = []
 

@@ -88,17 +88,6 @@ class CanvasDetector:
         """Whether two looks like those of the last call fit onto one canvas: else nothing is gained by more of them."""
         return self._can_share
 
-    def how_many_fit(self, looks: Sequence[Look], most_canvases: int) -> int:
-        """Return how many of the looks, from the first on, fit on so many canvases: the caller puts them in order."""
-        least, most = 0, len(looks)
-        while least < most:
-            middle = (least + most + 1) // 2
-            if _n_canvases(self._arrange(looks[:middle])) <= most_canvases:
-                least = middle
-            else:
-                most = middle - 1
-        return least
-
     def detect(self, looks: Sequence[Look]) -> list[Detections]:
         """Find objects in the regions of frames; one answer per look, in order, in pixels of its source.
 

@@ -155,7 +155,7 @@ class CameraAnalyst:
             frame,
             [
                 *to_detections(kept, model.class_names, track_ids=ids.tolist(), zones_at=zones_at),
-                *self._held(tracks, frozenset(ids.tolist()), facts),
+                *_held(tracks, frozenset(ids.tolist()), facts, zones_at),
                 *to_detections(loose, model.class_names, zones_at=zones_at, is_held=True),
             ],
             model_id=model.model_id,
@@ -214,19 +214,6 @@ class CameraAnalyst:
             kept &= np.array([facts.class_name(i) in self._classes for i in found.class_id.tolist()], np.bool_)
         return found.where(kept)
 
-    def _held(self, tracks: Sequence[Track], seen: Collection[int], facts: FrameFacts) -> list[Detection]:
-        """Return the objects that were not looked at in this frame, since nothing moves where they are."""
-        held = [track for track in tracks if track.is_confirmed and not track.is_lost and track.track_id not in seen]
-        if not held:
-            return []
-        where = Detections(
-            np.stack([track.xyxy_px for track in held]),
-            np.array([track.confidence for track in held], np.float32),
-            np.array([track.class_id for track in held], np.int32),
-        )
-        ids = [track.track_id for track in held]
-        return to_detections(where, facts.class_names, track_ids=ids, zones_at=self._zones_in(facts), is_held=True)
-
     def _zones_in(self, facts: FrameFacts) -> ZonesAt | None:
         if not self._camera.zones:
             return None
@@ -238,6 +225,22 @@ class CameraAnalyst:
             return self._lifecycle.zones_at(xyxy_px, class_name, facts.size_px)
 
         return zones_at
+
+
+def _held(
+    tracks: Sequence[Track], seen: Collection[int], facts: FrameFacts, zones_at: ZonesAt | None
+) -> list[Detection]:
+    """Return the objects that were not looked at in this frame, since nothing moves where they are."""
+    held = [track for track in tracks if track.is_confirmed and not track.is_lost and track.track_id not in seen]
+    if not held:
+        return []
+    where = Detections(
+        np.stack([track.xyxy_px for track in held]),
+        np.array([track.confidence for track in held], np.float32),
+        np.array([track.class_id for track in held], np.int32),
+    )
+    ids = [track.track_id for track in held]
+    return to_detections(where, facts.class_names, track_ids=ids, zones_at=zones_at, is_held=True)
 
 
 def _boxes_of(plan: RegionPlan) -> NDArray[np.float32]:
