@@ -11,9 +11,10 @@ import pytest
 
 from nvr.core.names import RESERVED_WORDS
 from nvr.events.export import sent_messages
+from nvr.events.message import MAX_MESSAGE_BYTES, MessagePart
 from nvr.events.protocol import TopicKind
 from nvr.events.recording_event import SegmentEvent
-from nvr.events.schema import MAX_MESSAGE_BYTES, BoundingBox, Detection, DetectionEvent, MessagePart
+from nvr.events.schema import BoundingBox, Detection, DetectionEvent
 from nvr.events.track_event import BestLook, LineCrossing, PathPoint, TrackEvent, ZoneVisit
 
 ROOT = Path(__file__).parents[1]

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from nvr.events.schema import MAX_INT64, MAX_SIDE_PX, BoundingBox, Detection, DetectionEvent
+from nvr.events.message import MAX_INT64
+from nvr.events.schema import MAX_SIDE_PX, BoundingBox, Detection, DetectionEvent
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 not_negative = st.floats(min_value=0, allow_nan=False, allow_infinity=False)

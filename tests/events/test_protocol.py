@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from nvr.core.errors import ConfigurationError
 from nvr.core.names import DEFAULT_TENANT_FOLDER, RESERVED_WORDS
+from nvr.events.message import MAX_INT64
 from nvr.events.protocol import (
     ParsedTopic,
     TopicKind,
@@ -12,7 +13,6 @@ from nvr.events.protocol import (
     parse_topic,
     topic_for_source,
 )
-from nvr.events.schema import MAX_INT64
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", fullmatch=True)
 tenants = st.none() | names.filter(lambda name: name not in RESERVED_WORDS | {DEFAULT_TENANT_FOLDER})

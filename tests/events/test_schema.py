@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from nvr.core.errors import MessageError
 from nvr.events.examples import example_detection_event
-from nvr.events.schema import MAX_MESSAGE_BYTES, BoundingBox, Detection, DetectionEvent, to_aware_utc
+from nvr.events.message import MAX_MESSAGE_BYTES, to_aware_utc
+from nvr.events.schema import BoundingBox, Detection, DetectionEvent
 from tests.events.strategies import boxes, detection_events
 
 GOLDEN = Path(__file__).parent / "golden"

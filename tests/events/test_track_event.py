@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from nvr.core.errors import MessageError
 from nvr.events.examples import example_track_end, example_track_start
+from nvr.events.message import MAX_INT64
 from nvr.events.protocol import Topics
-from nvr.events.schema import MAX_INT64, MAX_SIDE_PX
+from nvr.events.schema import MAX_SIDE_PX
 from nvr.events.track_event import BestLook, LineCrossing, PathPoint, TrackEvent, ZoneVisit
 from tests.events.strategies import boxes, instants, int64, names, not_negative
 

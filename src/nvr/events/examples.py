@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from nvr.events.message import SCHEMA_VERSION
 from nvr.events.recording_event import SegmentEvent
-from nvr.events.schema import SCHEMA_VERSION, BoundingBox, Detection, DetectionEvent
+from nvr.events.schema import BoundingBox, Detection, DetectionEvent
 from nvr.events.track_event import BestLook, LineCrossing, PathPoint, TrackEvent, ZoneVisit
 
 

@@ -21,8 +21,9 @@ from nvr.events.examples import (
     example_track_end,
     example_track_start,
 )
+from nvr.events.message import SCHEMA_VERSION
 from nvr.events.protocol import ROOT, TopicKind
-from nvr.events.schema import SCHEMA_VERSION, SourceEvent
+from nvr.events.schema import SourceEvent
 
 JsonObject: TypeAlias = dict[str, JsonValue]
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from nvr.core.names import RESERVED_WORDS, check_name, check_tenant, is_name
-from nvr.events.schema import MAX_INT64
+from nvr.events.message import MAX_INT64
 
 ROOT = "nvr"
 DEFAULT_DETECTIONS_PREFIX = "nvr/detections"

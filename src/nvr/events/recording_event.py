@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nvr.events.schema import AwareUtc, Confidence, FrameSide, Int64, SourceEvent, TimestampSource
+from nvr.events.message import AwareUtc, Int64
+from nvr.events.schema import Confidence, FrameSide, SourceEvent, TimestampSource
 
 RecordingKind = Literal["continuous", "event", "on-demand", "protected"]
 EndReason = Literal["cut", "stopped", "gap", "parameters", "silence", "disk", "shutdown", "crash"]

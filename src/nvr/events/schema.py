@@ -1,114 +1,28 @@
-"""The messages, as frozen pydantic models: field names and meanings here are the wire format.
+"""What is seen: a box, a detection, and the event of one analysed frame; names and meanings are the wire format."""
 
-A reader accepts fields that it does not know and refuses a higher major `schema_version`. Fields are only
-ever added, and additions are optional. What comes over the wire is read strictly: a number is a JSON number,
-neither a string nor a boolean. A caller in Python may hand over what converts without loss, such as numpy scalars.
-"""
-
-from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-)
-from pydantic_core import PydanticSerializationError
+from pydantic import Field
 
-from nvr.core.errors import MessageError
-from nvr.core.validation import first_problem
-
-SCHEMA_VERSION = "1.0"
-_SCHEMA_MAJOR = int(SCHEMA_VERSION.partition(".")[0])
-
-MAX_MESSAGE_BYTES = 4 * 2**20
-"""More is refused unread: 4 MiB hold some 25,000 detections, and a reader's memory is not the sender's to fill."""
-
-MAX_INT64 = 2**63 - 1
-"""Stores and other languages keep these integers in 64 bits."""
-
-TimestampSource = Literal["rtcp", "arrival", "file"]
-
-
-def to_aware_utc(value: datetime) -> datetime:
-    """Return the same instant as aware UTC; a naive value is taken as local time.
-
-    Roboflow's `VideoFrame.frame_timestamp` is naive local time, and so were the events of older publishers. In the
-    hour that a clock repeats in autumn, the first pass is meant unless `fold` says otherwise.
-
-    Raises:
-        ValueError: The instant falls outside the years 1 to 9999 of UTC.
-    """
-    try:
-        return value.astimezone(UTC)
-    except (OverflowError, ValueError, OSError) as error:
-        raise ValueError(f"{value.isoformat()} is outside the years 1 to 9999 of UTC") from error
-
+from nvr.events.message import AwareUtc, Finite, Int64, Message, MessagePart, NonNegative, SourceId
 
 MAX_SIDE_PX = 65_535
 """No video codec in use has larger pictures."""
 
-AwareUtc = Annotated[datetime, AfterValidator(to_aware_utc)]
-Int64 = Annotated[int, Field(ge=-MAX_INT64 - 1, le=MAX_INT64)]
-SourceId = Annotated[int, Field(ge=0, le=MAX_INT64)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+TimestampSource = Literal["rtcp", "arrival", "file"]
 FrameSide = Annotated[int, Field(gt=0, le=MAX_SIDE_PX)]
 Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
-class MessagePart(BaseModel):
-    """What messages are made of: frozen, and open to fields of the future."""
+class SourceEvent(Message):
+    """What all messages about one source share."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
-
-
-class SourceEvent(MessagePart):
-    """What all messages about one source share: the version, the source, and how they travel."""
-
-    schema_version: str = Field(
-        default=SCHEMA_VERSION,
-        pattern=r"^[0-9]{1,6}\.[0-9]{1,6}$",
-        description="Version of this message: a reader refuses a higher major one.",
-    )
     source_id: SourceId = Field(description="Number of the camera.")
 
-    @field_validator("schema_version")
-    @classmethod
-    def _refuse_higher_major(cls, value: str) -> str:
-        major = int(value.partition(".")[0])
-        if major > _SCHEMA_MAJOR:
-            raise ValueError(f"version {value} is newer than this reader, which knows {_SCHEMA_MAJOR}.x")
-        return value
-
-    def to_json(self) -> bytes:
-        """Return the message as it travels: UTF-8 JSON without the optional fields that are unset.
-
-        Raises:
-            MessageError: A name holds half a surrogate pair, which has no UTF-8.
-        """
-        try:
-            return self.model_dump_json(exclude_none=True).encode()
-        except (PydanticSerializationError, UnicodeError) as error:
-            raise MessageError(f"{type(self).__name__} of source {self.source_id} has no JSON: {error}") from error
-
-    @classmethod
-    def from_json(cls, payload: bytes | str) -> Self:
-        """Read a message as it travels; of a key that stands twice, the last counts.
-
-        Raises:
-            MessageError: It is no JSON, too large, breaks the schema or has a higher major version; names
-                field and value.
-        """
-        if len(payload) > MAX_MESSAGE_BYTES:
-            raise MessageError(f"not a {cls.__name__}: {len(payload)} bytes, at most {MAX_MESSAGE_BYTES}")
-        try:
-            return cls.model_validate_json(payload, strict=True)
-        except ValidationError as error:
-            raise MessageError(f"not a {cls.__name__}: {first_problem(error)}") from error
+    @property
+    def subject(self) -> str:
+        """The source, for errors."""
+        return f"source {self.source_id}"
 
 
 class BoundingBox(MessagePart):

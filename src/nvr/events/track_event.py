@@ -4,17 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nvr.events.schema import (
-    AwareUtc,
-    BoundingBox,
-    Confidence,
-    FrameSide,
-    Int64,
-    MessagePart,
-    NonNegative,
-    SourceEvent,
-    TimestampSource,
-)
+from nvr.events.message import AwareUtc, Int64, MessagePart, NonNegative
+from nvr.events.schema import BoundingBox, Confidence, FrameSide, SourceEvent, TimestampSource
 
 TrackKind = Literal["start", "update", "end"]
 TrackState = Literal["moving", "stationary"]

@@ -12,8 +12,9 @@ from nvr.core.errors import ConfigurationError, MessageError
 from nvr.core.rate import RateMeter
 from nvr.core.throttle import ThrottledLog
 from nvr.core.validation import first_problem
+from nvr.events.message import to_aware_utc
 from nvr.events.protocol import DEFAULT_DETECTIONS_PREFIX, topic_for_source
-from nvr.events.schema import DetectionEvent, SourceEvent, to_aware_utc
+from nvr.events.schema import DetectionEvent, SourceEvent
 from nvr.processor.predictions import Prediction, detections_of, frame_size_of, inference_time_ms_of
 
 logger = logging.getLogger(__name__)
