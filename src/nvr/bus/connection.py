@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
@@ -26,6 +27,20 @@ logger = logging.getLogger(__name__)
 MessageHandler = Callable[[str, bytes], None]
 """Takes topic and payload, in the connection's thread: be quick, raise nothing."""
 
+ConnectHandler = Callable[[], None]
+"""Called in the connection's thread after each connect and its subscriptions: be quick."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastWill:
+    """What the broker publishes when the connection is lost without a goodbye."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = True
+
+
 MAX_PENDING = 1000
 """Messages that may wait for a slow or absent broker."""
 
@@ -37,12 +52,24 @@ RECONNECT_MAX_S = 8
 class MqttConnection:
     """Publish and subscribe; both may be called from any thread, before and after the broker is there."""
 
-    def __init__(self, broker: BrokerConfig, *, client_id: str = "", clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        broker: BrokerConfig,
+        *,
+        client_id: str = "",
+        will: LastWill | None = None,
+        on_connect: ConnectHandler | None = None,
+        keepalive_s: int = KEEPALIVE_S,
+        clock: Clock | None = None,
+    ) -> None:
         """Prepare the connection; nothing is sent before `start`.
 
         Args:
             broker: Where it is and who we are.
             client_id: Name at the broker, unique there; empty lets the broker choose.
+            will: Published by the broker within 1.5 times `keepalive_s` after we vanished.
+            on_connect: Called after each connect, the first one too; what it raises is logged.
+            keepalive_s: The broker hears from us at least so often.
             clock: For the reports about trouble.
 
         Raises:
@@ -56,6 +83,10 @@ class MqttConnection:
             self._client.username_pw_set(broker.username, password)
         if broker.tls:
             self._client.tls_set_context(_tls_context(broker))
+        if will is not None:
+            self._client.will_set(will.topic, will.payload, will.qos, will.retain)
+        self._on_connected = on_connect
+        self._keepalive_s = keepalive_s
         self._client.max_queued_messages_set(MAX_PENDING)
         self._client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
         self._client.on_connect = self._on_connect
@@ -99,7 +130,7 @@ class MqttConnection:
         if self._is_started:
             return
         self._is_started = True
-        self._client.connect_async(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S)
+        self._client.connect_async(self._broker.host, self._broker.port, keepalive=self._keepalive_s)
         self._client.loop_start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
@@ -196,6 +227,11 @@ class MqttConnection:
             client.subscribe(subscriptions)
         logger.info("connected to broker %s", self._address)
         self._connected.set()
+        try:
+            if self._on_connected is not None:
+                self._on_connected()
+        except Exception as error:  # noqa: BLE001 - the supervisor of handlers: paho's thread would end for good
+            self._trouble.report(f"what follows a connect to {self._address} failed: {error!r}", error)
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:  # noqa: ANN401 - paho's signature
         reason = ", or its certificate is not trusted" if self._broker.tls else ""

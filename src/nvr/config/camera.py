@@ -27,6 +27,9 @@ class CameraConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
+    name: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="What people call it; none: its address."
+    )
     uri: StreamUri = Field(description="Its main stream, which is recorded: rtsp://, http://, /dev/video0 or a file.")
     detect_uri: StreamUri | None = Field(
         default=None,
