@@ -1,18 +1,34 @@
 """Settings of a wall."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nvr.config.broker import MqttSettings
-from nvr.config.streams import PositiveSeconds, StreamSettings
+from nvr.config.streams import PositiveSeconds, RtspTransport, StreamSettings, StreamUri
 
 TileSide = Annotated[int, Field(ge=64, le=3840)]
+
+
+class WallCamera(BaseModel):
+    """A camera of a wall with a number and a name of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    source_id: int = Field(ge=0, le=1_000_000_000, description="Its number in events.")
+    uri: StreamUri = Field(description="The stream to show; the smaller one of the camera is enough.")
+    name: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="What people call it; none: its number."
+    )
+    rtsp_transport: RtspTransport | None = Field(default=None, description="As `rtsp_transport` of the wall.")
 
 
 class VideoWallConfig(StreamSettings, MqttSettings):
     """Everything that `nvr wall` can be told."""
 
+    cameras: tuple[WallCamera, ...] = Field(
+        default=(), description="Cameras with numbers and names of their own, beside those of `stream_uris`."
+    )
     tile_width: TileSide = Field(default=480, description="Width of a camera's tile in pixels.")
     tile_height: TileSide = Field(default=270, description="Height of a camera's tile in pixels.")
     detection_ttl_seconds: PositiveSeconds = Field(
@@ -35,3 +51,17 @@ class VideoWallConfig(StreamSettings, MqttSettings):
     http_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
         default=None, description="Port of the wall page, 0 for any free one; none: no page."
     )
+
+    @property
+    def numbered_cameras(self) -> tuple[WallCamera, ...]:
+        """Every camera: those of `stream_uris` in order, then `cameras`."""
+        listed = zip(self.source_ids, self.stream_uris, strict=True)
+        return (*(WallCamera(source_id=source_id, uri=uri) for source_id, uri in listed), *self.cameras)
+
+    @model_validator(mode="after")
+    def _check_numbers(self) -> Self:
+        numbers = [*self.source_ids, *(camera.source_id for camera in self.cameras)]
+        twice = sorted({number for number in numbers if numbers.count(number) > 1})
+        if twice:
+            raise ValueError(f"cameras: source_id {twice[0]} is given twice")
+        return self
