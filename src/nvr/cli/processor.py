@@ -14,7 +14,7 @@ from nvr.core.errors import CancelledError, StreamError
 if TYPE_CHECKING:
     from nvr.config import RecordingConfig
     from nvr.processor.camera import CameraReport
-    from nvr.processor.stream_processor import ProcessorReport
+    from nvr.processor.report import ProcessorReport
 
 logger = logging.getLogger(__name__)
 

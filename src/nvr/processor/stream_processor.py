@@ -2,8 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock, SystemClock
@@ -13,17 +12,15 @@ from nvr.events.protocol import TopicKind
 from nvr.events.schema import DetectionEvent, SourceEvent
 from nvr.events.track_event import TrackEvent
 from nvr.media.frame import Frame
-from nvr.processor.camera import CameraReport
 from nvr.processor.camera_set import CameraSet
 from nvr.processor.health_watch import HealthHandler, HealthWatch
 from nvr.processor.model_bank import ModelBank
-from nvr.processor.model_slot import ModelStatus
 from nvr.processor.model_swap import ModelSwap
 from nvr.processor.multiplexer import EventHandler, TrackHandler
 from nvr.processor.outlets import Outlets
 from nvr.processor.recorder_port import CameraRecorder
+from nvr.processor.report import ProcessorReport
 from nvr.processor.watchdog import Watchdog
-from nvr.tracking.zone_counts import CountsSnapshot
 
 logger = logging.getLogger(__name__)
 
@@ -40,29 +37,6 @@ FINISH_S = 30.0
 """How long the last frames and events of finished files may take."""
 
 FINISHED_POLL_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessorReport:
-    """What a processor has done so far."""
-
-    cameras: tuple[CameraReport, ...]
-    analysed_frames: int
-    """Those too in which nothing was worth a look."""
-    inferences: int
-    """Pictures that the models have looked at."""
-    detector_failures: int
-    lost_events: int
-    """Dropped because a sink was slow, or not taken by the broker, the disk or the callback."""
-    is_broker_connected: bool
-    watchdog_reconnects: int
-    """Cameras that were told to begin anew because they showed nothing."""
-    detector_hangs: bool
-    """Whether the present inference takes longer than the watchdog's timeout."""
-    models: tuple[ModelStatus, ...] = ()
-    """How each model does."""
-    counts: Mapping[int, CountsSnapshot] = field(default_factory=dict)
-    """Who is in the zones, came in, and crossed the lines, by source id; cameras without any are left out."""
 
 
 class StreamProcessor:
