@@ -19,8 +19,11 @@ def make_wall() -> Iterator[MakeWall]:
     def build(n: int = 2, **settings: object) -> tuple[VideoWall, list[FakeCamera]]:
         clock = SystemClock()
         sources = [FakeCamera(i, clock) for i in range(n)]
-        config = VideoWallConfig.model_validate({"mqtt_host": "127.0.0.1", "mqtt_port": unused_port(), **settings})
-        wall = VideoWall(config, sources=sources, clock=clock)
+        uris = [f"rtsp://camera.example/{i}" for i in range(n)]
+        config = VideoWallConfig.model_validate(
+            {"mqtt_host": "127.0.0.1", "mqtt_port": unused_port(), "stream_uris": uris, **settings}
+        )
+        wall = VideoWall(config, make_source=lambda camera: sources[camera.source_id], clock=clock)
         walls.append(wall)
         return wall, sources
 

@@ -369,8 +369,10 @@ def test_a_server_that_ends_unasked_tells_it(caplog: pytest.LogCaptureFixture) -
             return super().state()
 
     clock = SystemClock()
-    config = VideoWallConfig(mqtt_host="127.0.0.1", mqtt_port=unused_port())
-    wall = Deadly(config, sources=[FakeCamera(0, clock)], clock=clock)
+    config = VideoWallConfig(
+        mqtt_host="127.0.0.1", mqtt_port=unused_port(), stream_uris=("rtsp://camera.example/live",)
+    )
+    wall = Deadly(config, make_source=lambda camera: FakeCamera(camera.source_id, clock), clock=clock)
     failed = threading.Event()
     server = WallServer(wall, on_failed=failed.set)
     server.start()

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nvr.config.wall import WallCamera
 from nvr.wall.http_server import WallServer
 from tests.conftest import require_program
 from tests.waiting import wait_until
@@ -67,3 +68,26 @@ def test_the_page_asks_again_for_a_picture_whose_stream_was_cut(
         process.wait(TIMEOUT_S)
         first.stop()
         second.stop()
+
+
+def test_the_page_shows_a_camera_that_came_later(make_wall: MakeWall, browser: list[str]) -> None:
+    wall, _ = make_wall(2, stale_after_seconds=600)
+    listed = [WallCamera(source_id=i, uri=f"rtsp://camera.example/{i}") for i in range(2)]
+    wall.change_cameras(wall.config.model_copy(update={"stream_uris": (), "cameras": (listed[0],)}))
+    wall.start()
+    server = WallServer(wall)
+    server.start()
+    process = subprocess.Popen(
+        [*browser, server.url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        wait_until(lambda: len(streams(server)) == 1, "the browser watches", TIMEOUT_S)
+        (before,) = streams(server)
+        wall.change_cameras(wall.config.model_copy(update={"stream_uris": (), "cameras": tuple(listed)}))
+        # a page that was built anew has a stream with an id of its own
+        wait_until(lambda: streams(server) not in ([], [before]), "the page asks for itself again", TIMEOUT_S)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        server.stop()
+        wall.stop()

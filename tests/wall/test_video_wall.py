@@ -10,6 +10,7 @@ import nvr.wall
 from nvr.bus import MqttConnection
 from nvr.bus.local_broker import LocalBroker
 from nvr.config import BrokerConfig
+from nvr.config.wall import WallCamera
 from nvr.core.clock import SystemClock
 from nvr.core.errors import ConfigurationError
 from nvr.events import DetectionEvent
@@ -72,7 +73,12 @@ def test_a_camera_that_hangs_does_not_hold_the_stop_of_the_others() -> None:
 
     clock = SystemClock()
     hanging = [Hanging(i, clock) for i in range(8)]
-    wall = VideoWall(VideoWallConfig(mqtt_host="127.0.0.1", mqtt_port=unused_port()), sources=hanging)
+    config = VideoWallConfig(
+        mqtt_host="127.0.0.1",
+        mqtt_port=unused_port(),
+        stream_uris=tuple(f"rtsp://camera.example/{i}" for i in range(8)),
+    )
+    wall = VideoWall(config, make_source=lambda camera: hanging[camera.source_id])
     wall.start()
     wall.stop()
     assert sum(camera.waited_s for camera in hanging) < 2
@@ -138,6 +144,54 @@ def test_one_camera_is_shown_enlarged(make_wall: MakeWall) -> None:
         wall.view(3)
 
 
+def changed_cameras(wall: VideoWall, *cameras: WallCamera) -> VideoWallConfig:
+    return wall.config.model_copy(update={"stream_uris": (), "cameras": cameras})
+
+
+def test_cameras_come_and_go_and_those_that_stay_keep_their_connection() -> None:
+    clock = SystemClock()
+    made: list[tuple[WallCamera, FakeCamera]] = []
+
+    def make_source(camera: WallCamera) -> FakeCamera:
+        source = FakeCamera(camera.source_id, clock)
+        made.append((camera, source))
+        return source
+
+    cameras = [WallCamera(source_id=i, uri=f"rtsp://camera.example/{i}", name=f"door {i}") for i in (3, 7)]
+    config = VideoWallConfig(mqtt_host="127.0.0.1", mqtt_port=unused_port(), cameras=tuple(cameras))
+    wall = VideoWall(config, make_source=make_source, clock=clock)
+    wall.start()
+    try:
+        enlarged = wall.view(7)
+        seen: list[Composition] = []
+        wall.view().watch(seen.append)
+        wait_until(lambda: bool(seen), "the first picture")
+        moved = WallCamera(source_id=7, uri="rtsp://camera.example/elsewhere")
+        new = [WallCamera(source_id=i, uri=f"rtsp://camera.example/{i}") for i in (11, 12, 13)]
+        wall.change_cameras(changed_cameras(wall, cameras[0], moved, *new))
+        assert wall.source_ids == (3, 7, 11, 12, 13)
+        assert [view.title for view in wall.look()] == ["door 3", "Camera 7", "Camera 11", "Camera 12", "Camera 13"]
+        assert [camera.uri for camera, source in made if source.was_stopped] == ["rtsp://camera.example/7"]
+        assert all(source.was_started for _, source in made)
+        assert [camera.source_id for camera, _ in made] == [3, 7, 7, 11, 12, 13]
+        assert wall.view(7) is not enlarged
+        width_px = wall.view().layout.width_px
+        wait_until(lambda: seen[-1].picture.shape[1] == width_px, "who watches gets the new tiles")
+        assert width_px == 3 * (config.tile_width + 2) + 2
+        assert seen[-1].version > seen[0].version
+    finally:
+        wall.stop()
+    assert all(source.was_stopped for _, source in made)
+
+
+def test_a_wall_refuses_to_lose_its_last_camera(make_wall: MakeWall) -> None:
+    wall, sources = make_wall(2)
+    with pytest.raises(ConfigurationError, match="no camera"):
+        wall.change_cameras(changed_cameras(wall))
+    assert wall.source_ids == (0, 1)
+    assert not any(source.was_stopped for source in sources)
+
+
 @pytest.mark.broker
 def test_two_walls_in_one_process_outside_the_main_thread_draw_what_a_real_broker_says() -> None:
     require_program("mosquitto")
@@ -151,8 +205,14 @@ def test_two_walls_in_one_process_outside_the_main_thread_draw_what_a_real_broke
 
         camera = FakeCamera(source_id, SystemClock())
         camera.show()
-        config = VideoWallConfig(mqtt_host=broker.host, mqtt_port=broker.port, stale_after_seconds=600)
-        wall = VideoWall(config, on_composed=on_composed, sources=[camera])
+        config = VideoWallConfig(
+            mqtt_host=broker.host,
+            mqtt_port=broker.port,
+            stale_after_seconds=600,
+            stream_uris=("rtsp://camera.example/live",),
+            first_source_id=source_id,
+        )
+        wall = VideoWall(config, on_composed=on_composed, make_source=lambda _: camera)
         wall.start()
         return wall
 

@@ -99,8 +99,11 @@ def duration(seconds: float) -> str:
 class Camera:
     """Puts together what a stream, the detection cache and the clock say. Thread-safe."""
 
-    def __init__(self, source: FrameSource, cache: DetectionCache, *, stale_after_s: float, clock: Clock) -> None:
+    def __init__(
+        self, source: FrameSource, cache: DetectionCache, *, stale_after_s: float, clock: Clock, name: str | None = None
+    ) -> None:
         self._source = source
+        self._name = name
         self._cache = cache
         self._stale_after_s = stale_after_s
         self._clock = clock
@@ -122,7 +125,7 @@ class Camera:
     @property
     def title(self) -> str:
         """What people call it."""
-        return f"Camera {self._source.source_id}"
+        return self._name or f"Camera {self._source.source_id}"
 
     def look(self) -> CameraView:
         """Return what there is to show now."""

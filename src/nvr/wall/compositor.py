@@ -47,6 +47,7 @@ class Compositor:
         *,
         min_confidence: float = 0.0,
         faults: ThrottledLog | None = None,
+        after_version: int = 0,
     ) -> None:
         """Prepare the tiles.
 
@@ -55,6 +56,7 @@ class Compositor:
             layout: Where the tiles stand.
             min_confidence: Weaker detections are not drawn, 0..1.
             faults: Counts and tells the tiles that could not be drawn.
+            after_version: Version of the last picture of the compositor that this one takes the place of.
         """
         if len(cameras) != layout.n_tiles:
             raise ValueError(f"expected one camera per tile, got {len(cameras)} and {layout.n_tiles}")
@@ -70,13 +72,20 @@ class Compositor:
         self._faults = faults or ThrottledLog(logger, logging.ERROR)
         self._lock = threading.Lock()
         self._latest: Composition | None = None
+        self._version = after_version
+
+    @property
+    def version(self) -> int:
+        """Of the newest picture."""
+        return self._version
 
     def compose(self) -> Composition:
         """Look at every camera and return the picture of now, the same object as before if nothing changed."""
         with self._lock:
             changed = [self._update(tile) for tile in self._tiles]
             if self._latest is None or any(changed):
-                self._latest = self._publish(1 if self._latest is None else self._latest.version + 1)
+                self._version += 1
+                self._latest = self._publish(self._version)
             return self._latest
 
     def _update(self, tile: "_Tile") -> bool:

@@ -76,6 +76,7 @@ class WallRoutes:
         self._max_streams = max_streams
         self._interval_s = 1 / min(wall.config.display_fps, MAX_PAGE_FPS)
         self._hubs: dict[int | None, JpegHub] = {}
+        self._old_hubs: list[JpegHub] = []
         self._streams: list[str] = []
 
     def routes(self) -> list[Route]:
@@ -98,13 +99,14 @@ class WallRoutes:
 
     async def close(self) -> None:
         """End all streams."""
-        for hub in self._hubs.values():
+        for hub in (*self._hubs.values(), *self._old_hubs):
             await hub.close()
 
     def hub(self, source_id: int | None) -> JpegHub:
         """Return the stream of the grid or of one camera, which must exist."""
-        if source_id not in self._hubs:
-            view = self._wall.view(source_id)
+        view, known = self._wall.view(source_id), self._hubs.get(source_id)
+        if known is None or known.view is not view:  # another camera may have got the number of one that is gone
+            self._old_hubs = [hub for hub in (*self._old_hubs, known) if hub is not None and hub.n_clients]
             self._hubs[source_id] = JpegHub(view, self._encoder, min_interval_s=self._interval_s)
         return self._hubs[source_id]
 

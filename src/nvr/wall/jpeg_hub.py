@@ -37,6 +37,11 @@ class JpegHub:
         self._faults = ThrottledLog(logger, logging.ERROR)
 
     @property
+    def view(self) -> WallView:
+        """What it shows."""
+        return self._view
+
+    @property
     def n_clients(self) -> int:
         """How many are watching."""
         return self._n_clients

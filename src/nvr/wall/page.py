@@ -92,7 +92,9 @@ def _detail(camera: CameraView) -> str:
 
 def wall_page(state: WallState, layout: GridLayout, stream_id: str) -> str:
     """Return the page with all cameras, its picture a stream of that id; each tile is a link to its own page."""
-    links = "\n".join(_tile_link(camera, layout, index) for index, camera in enumerate(state.cameras))
+    # cameras may have come since the layout was made: the page then asks for itself again
+    cameras = state.cameras[: layout.n_tiles]
+    links = "\n".join(_tile_link(camera, layout, index) for index, camera in enumerate(cameras))
     figure = _figure(f"/wall.mjpeg?id={stream_id}", f"Video wall of {len(state.cameras)} cameras", layout, links)
     return _document("Video wall", state, f"{figure}\n{_camera_list(state)}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nvr.bus import MqttConnection
 from nvr.config import VideoWallConfig
+from nvr.config.wall import WallCamera
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import ConfigurationError
 from nvr.core.throttle import ThrottledLog
@@ -24,6 +25,8 @@ from nvr.wall.sources import FrameSource
 from nvr.wall.view import WallView
 
 logger = logging.getLogger(__name__)
+
+MakeSource = Callable[[WallCamera], FrameSource]
 
 OnComposed = Callable[[Picture, Mapping[int, DetectionEvent]], None]
 """Called in the wall's thread with a finished picture and, by source, the events whose boxes stand in it."""
@@ -60,7 +63,7 @@ class VideoWall:
         config: VideoWallConfig,
         *,
         on_composed: OnComposed | None = None,
-        sources: Sequence[FrameSource] | None = None,
+        make_source: MakeSource | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Prepare the wall; no connection is made before `start`.
@@ -68,7 +71,7 @@ class VideoWall:
         Args:
             config: What to show and how.
             on_composed: Watches the grid from the start.
-            sources: Cameras that stand in for those of `config.stream_uris`.
+            make_source: Makes what a camera's pictures come from; by default its stream.
             clock: For ages and latencies.
 
         Raises:
@@ -76,9 +79,8 @@ class VideoWall:
         """
         self._config = config
         self._clock = clock or SystemClock()
-        self._sources = list(_streams(config, self._clock) if sources is None else sources)
-        if not self._sources:
-            raise ConfigurationError("the wall has no camera: give it at least one stream URI")
+        self._make_source = make_source or self._stream
+        _check_not_empty(config)
         self._cache = DetectionCache(config.detection_ttl_seconds, clock=self._clock)
         self._connection = MqttConnection(config.broker, client_id=f"nvr-wall-{uuid.uuid4().hex[:12]}")
         self._listener = MQTTListener(
@@ -88,10 +90,9 @@ class VideoWall:
             on_event=self._take_event,
             clock=self._clock,
         )
-        self._cameras = {
-            source.source_id: Camera(source, self._cache, stale_after_s=config.stale_after_seconds, clock=self._clock)
-            for source in self._sources
-        }
+        self._listed = {camera.source_id: camera for camera in config.numbered_cameras}
+        self._cameras = {source_id: self._new_camera(camera) for source_id, camera in self._listed.items()}
+        self._leaving: list[FrameSource] = []
         self._lock = threading.Lock()
         self._faults = ThrottledLog(logger, logging.ERROR, clock=self._clock)
         self._work = threading.Event()
@@ -124,8 +125,8 @@ class VideoWall:
         self._thread.start()
         self._listener.start()
         self._connection.start()
-        for source in self._sources:
-            source.start()
+        for camera in self._cameras.values():
+            camera.source.start()
 
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait until `stop` was called from another thread or a signal handler; False if it was not in time."""
@@ -135,7 +136,9 @@ class VideoWall:
         """End all threads within 2 s, whatever a camera or the broker does; may be called again."""
         self._is_stopping.set()
         self._work.set()
-        for source in self._sources:
+        with self._lock:
+            sources = [*(camera.source for camera in self._cameras.values()), *self._leaving]
+        for source in sources:
             source.request_stop()
         deadline_s = self._clock.monotonic() + STOP_TIMEOUT_S
         self._connection.stop(timeout_s=0.5)
@@ -143,11 +146,43 @@ class VideoWall:
             self._thread.join(timeout=0.5)
         hanging = [
             source.source_id
-            for source in self._sources
+            for source in sources
             if not source.stop(timeout_s=max(0.0, deadline_s - self._clock.monotonic()))
         ]
         if hanging:
             logger.info("cameras %s still wait for an answer and end by their timeout", hanging)
+
+    def change_cameras(self, config: VideoWallConfig) -> None:
+        """Show the cameras of other settings from now on; those that stay as they are keep their connection.
+
+        Only `stream_uris` and `cameras` are looked at; all else stays as it was. For one thread at a time.
+
+        Raises:
+            ConfigurationError: There would be no camera; nothing has changed.
+        """
+        _check_not_empty(config)
+        with self._lock:
+            if self._is_stopping.is_set():
+                return
+            before, listed = self._listed, {camera.source_id: camera for camera in config.numbered_cameras}
+            kept = {key for key, camera in listed.items() if before.get(key) == camera}
+            cameras = {key: self._cameras[key] if key in kept else self._new_camera(listed[key]) for key in listed}
+            gone = [camera.source for key, camera in self._cameras.items() if key not in kept]
+            self._listed, self._cameras = listed, cameras
+            self._enlarged = {key: view for key, view in self._enlarged.items() if key in kept}
+            # a stream ends by itself soon; one that hangs in a read ends by its timeout
+            self._leaving = [source for source in self._leaving if not source.stop(timeout_s=0)] + gone
+            started = [camera.source for key, camera in cameras.items() if key not in kept]
+        for source in gone:
+            source.request_stop()
+        if self._thread is not None:
+            for source in started:
+                source.start()
+        shown, settings = tuple(cameras.values()), self._config
+        self._grid.replace(
+            lambda version: self._compositor(shown, settings.tile_width, settings.tile_height, GAP_PX, version)
+        )
+        logger.info("the wall shows %d cameras: %d came, %d went", len(cameras), len(started), len(gone))
 
     def view(self, source_id: int | None = None) -> WallView:
         """Return the grid, or one camera enlarged; an unknown camera raises KeyError."""
@@ -182,9 +217,34 @@ class VideoWall:
         )
 
     def _new_view(self, cameras: Sequence[Camera], width_px: int, height_px: int, gap_px: int) -> WallView:
-        layout = GridLayout(len(cameras), width_px, height_px, gap_px)
-        compositor = Compositor(cameras, layout, min_confidence=self._config.min_confidence, faults=self._faults)
-        return WallView(compositor, on_watched=self._work.set)
+        return WallView(self._compositor(cameras, width_px, height_px, gap_px), on_watched=self._work.set)
+
+    def _compositor(
+        self, cameras: Sequence[Camera], width_px: int, height_px: int, gap_px: int, after_version: int = 0
+    ) -> Compositor:
+        return Compositor(
+            cameras,
+            GridLayout(len(cameras), width_px, height_px, gap_px),
+            min_confidence=self._config.min_confidence,
+            faults=self._faults,
+            after_version=after_version,
+        )
+
+    def _new_camera(self, camera: WallCamera) -> Camera:
+        stale_after_s = self._config.stale_after_seconds
+        source = self._make_source(camera)
+        return Camera(source, self._cache, stale_after_s=stale_after_s, clock=self._clock, name=camera.name)
+
+    def _stream(self, camera: WallCamera) -> FrameSource:
+        config = self._config
+        settings = IngestSettings(
+            rtsp_transport=camera.rtsp_transport or config.rtsp_transport,
+            open_timeout_s=config.open_timeout_s,
+            read_timeout_s=config.read_timeout_s,
+            reconnect_max_s=config.reconnect_max_s,
+            loop_file=True,
+        )
+        return CameraStream(camera.source_id, camera.uri, settings=settings, clock=self._clock)
 
     def _take_event(self, _event: DetectionEvent) -> None:
         self._work.set()
@@ -214,15 +274,6 @@ class VideoWall:
             self._faults.report(f"composing or a watcher failed: {error!r}")
 
 
-def _streams(config: VideoWallConfig, clock: Clock) -> list[CameraStream]:
-    settings = IngestSettings(
-        rtsp_transport=config.rtsp_transport,
-        open_timeout_s=config.open_timeout_s,
-        read_timeout_s=config.read_timeout_s,
-        reconnect_max_s=config.reconnect_max_s,
-        loop_file=True,
-    )
-    return [
-        CameraStream(source_id, uri, settings=settings, clock=clock)
-        for source_id, uri in zip(config.source_ids, config.stream_uris, strict=True)
-    ]
+def _check_not_empty(config: VideoWallConfig) -> None:
+    if not config.numbered_cameras:
+        raise ConfigurationError("the wall has no camera: give it at least one stream URI")

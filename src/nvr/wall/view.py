@@ -37,6 +37,15 @@ class WallView:
         """Whether anyone wants pictures."""
         return bool(self._watchers)
 
+    def replace(self, make: Callable[[int], Compositor]) -> None:
+        """Show other tiles from now on, to those who watch as well.
+
+        Args:
+            make: Called with the version of the last picture; returns the compositor of the new tiles.
+        """
+        self._compositor = make(self._compositor.version)
+        self._on_watched()
+
     def compose(self) -> Composition:
         """Return the picture of now, in the caller's thread."""
         return self._compositor.compose()

@@ -16,12 +16,24 @@ function check(streams) {
   if (missed > 1) reload();
 }
 
+// Cameras come and go while the wall runs: the page is then built anew, or left if its camera is gone.
+function hasOtherCameras(cameras) {
+  const listed = [...document.querySelectorAll(".cameras > li")].map((entry) => entry.id).join();
+  if (listed === cameras.map((camera) => `camera-${camera.source_id}`).join()) return false;
+  const own = /^\/tile\/(\d+)$/.exec(location.pathname);
+  const isThere = !own || cameras.some((camera) => String(camera.source_id) === own[1]);
+  if (isThere) location.reload();
+  else location.assign("/");
+  return true;
+}
+
 async function refresh() {
   const status = document.getElementById("status");
   try {
     const answer = await fetch("/api/state.json", { cache: "no-store" });
     const state = await answer.json();
     status.textContent = state.summary;
+    if (hasOtherCameras(state.cameras)) return;
     for (const camera of state.cameras) {
       const entry = document.getElementById(`camera-${camera.source_id}`);
       if (!entry) continue;
