@@ -18,6 +18,8 @@ from types import FrameType
 
 DEFAULT_STOP_TIMEOUT_S = 1.0
 PARENT_POLL_S = 0.5
+SIGNALLED = 128
+"""Plus the number of the signal that ended the program is our status then, as with shells."""
 
 
 def guard(command: list[str], parent_pid: int, stop_timeout_s: float) -> int:
@@ -61,7 +63,7 @@ def main() -> None:
     finally:
         if arguments.remove is not None:
             shutil.rmtree(arguments.remove, ignore_errors=True)
-    sys.exit(status if status >= 0 else 1)
+    sys.exit(status if status >= 0 else SIGNALLED - status)
 
 
 if __name__ == "__main__":
