@@ -69,7 +69,7 @@ def test_all_decodes_every_frame_once_and_in_order(event_clip: Path) -> None:
 def test_keyframes_decodes_those_only(event_clip: Path) -> None:
     run = Run(read_packets(event_clip), "keyframes")
     assert run.frames == list(range(0, 400, 25))
-    assert run.counters.dozed == 400 - 16
+    assert run.counters.dozed == run.counters.asleep == 400 - 16
 
 
 def test_adaptive_sleeps_while_nothing_moves_and_misses_no_frame_of_what_does(sleepy_clip: Path) -> None:
@@ -83,6 +83,14 @@ def test_adaptive_sleeps_while_nothing_moves_and_misses_no_frame_of_what_does(sl
     assert run.quiet[0] == 50, "the frame after which it falls asleep says so, and each key frame then"
     assert set(range(60, 253, 12)) <= set(run.quiet)
     assert not set(range(253, 300)) & set(run.quiet)
+
+
+def test_each_packet_is_shown_or_slept_through_once_though_some_were_gone_back_to(sleepy_clip: Path) -> None:
+    run = Run(read_packets(sleepy_clip), "adaptive")
+    shown, asleep = len(run.frames), run.counters.asleep
+    assert run.counters.wakes == 1
+    assert asleep < run.counters.dozed, "what was passed over and then decoded after all was not slept through"
+    assert 400 - 12 < shown + asleep <= 400, "of the last GOP it is not known yet"
 
 
 @pytest.mark.parametrize("gop_s", [0.04, 0.2])

@@ -89,6 +89,8 @@ def test_an_event_is_sampled_from_its_first_frame_on_though_it_was_noticed_later
     assert counters.wakes == 1
     assert counters.replayed > 10
     assert counters.sampled == len(frames)
+    assert counters.thinned == counters.decoded - counters.sampled
+    assert all(frame.decoded_s is not None for frame in taker.taken)
     assert counters.decoded + counters.dozed >= 400
     assert {frame.source_id for frame in taker.taken} == {7}
     assert [frame.frame_id for frame in taker.taken] == sorted({frame.frame_id for frame in taker.taken})
@@ -227,3 +229,16 @@ def test_an_onset_is_followed_by_no_older_frame_of_its_batch(tmp_path: Path) -> 
     wait_until(lambda: not worker.is_alive, "the worker has drained the ring")
     assert sink.frames[-1] == 30
     assert sink.frames == sorted(sink.frames)
+
+
+def test_each_decoded_frame_is_handed_on_or_thinned_out(event_clip: Path) -> None:
+    ring, sink = PacketRing(), Sink()
+    worker = DecodeWorker(
+        0, "test", ring, DecodeSettings("all", max_fps=5), clock=ManualClock(),
+        on_failure=lambda error: pytest.fail(str(error)), sink=sink,
+    )  # fmt: skip
+    play(worker, ring, event_clip)
+    counters = worker.counters
+    assert counters.decoded == 400
+    assert (counters.sampled, counters.thinned) == (len(sink.frames), 400 - len(sink.frames))
+    assert len(sink.frames) < 200

@@ -83,3 +83,13 @@ def test_a_camera_that_is_gone_is_not_waited_for() -> None:
     frames.forget(1)
     frames.put(make_frame(source_id=0))
     assert len(frames.take(9, 0, gather_s=3600)) == 1
+
+
+def test_what_waits_and_what_gave_way_is_counted_over_all_cameras() -> None:
+    frames = FreshestFrames()
+    for frame_id in range(3):
+        frames.put(make_frame(source_id=1, frame_id=frame_id))
+    frames.put(make_frame(source_id=2))
+    assert (frames.n_waiting, frames.n_places, frames.n_replaced) == (2, 2, 2)
+    frames.forget(1)
+    assert (frames.n_waiting, frames.n_places, frames.n_replaced) == (1, 1, 2), "what was lost stays lost"

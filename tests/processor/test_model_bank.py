@@ -43,7 +43,7 @@ class Site:
         self.cameras = tuple(CameraConfig(uri=URI, model_id=model) for model in networks)
         self.bank = ModelBank(
             StreamProcessorConfig(cameras=self.cameras, model_id=networks[0], max_wait_ms=0, multiplex="frames"),
-            lambda event, _: self.events.append(event),
+            lambda event, *_: self.events.append(event),
             lambda _: None,
             clock=SystemClock(),
         )
@@ -146,7 +146,7 @@ def test_the_tracks_of_a_camera_that_pauses_end() -> None:
     events: list[DetectionEvent] = []
     bank = ModelBank(
         StreamProcessorConfig(stream_uris=(URI,), multiplex="frames", max_wait_ms=0),
-        lambda event, _: events.append(event),
+        lambda event, *_: events.append(event),
         told.append,
         clock=SystemClock(),
     )

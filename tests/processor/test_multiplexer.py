@@ -36,7 +36,7 @@ def multiplexer(
         frames,
         ModelSlot(detector, clock=clock, is_ours=False, backoff=Backoff(initial_s=0.01, max_s=0.01)),
         lambda source_id: analyst(source_id, clock, zones),
-        emit,
+        lambda event, frame, _: emit(event, frame),
         emit_track,
         clock=clock,
         name="multiplexer",
@@ -79,6 +79,10 @@ def test_a_model_of_canvases_sees_all_cameras_in_one_picture() -> None:
     assert mux.join(10)
     assert detector.seen == [(CANVAS[1], CANVAS[0], 3)]
     assert (mux.analysed, mux.inferences) == (4, 1)
+    [work] = mux.works()
+    assert (work.model_id, work.inferences, work.frames) == (detector.model_id, 1, 4)
+    assert 4 * 64 * 48 <= work.used_px <= work.offered_px == CANVAS[0] * CANVAS[1]
+    assert work.seconds.count == 1
     for event in events:
         [block] = event.detections
         assert block.bbox.xyxy_px == pytest.approx((0, 0, 64, 48), abs=2)

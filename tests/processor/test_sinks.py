@@ -130,3 +130,10 @@ def test_a_full_disk_costs_events_and_says_so(caplog: pytest.LogCaptureFixture) 
     sink.publish(event())
     sink.close()
     assert "cannot write an event to /dev/full: No space left on device" in caplog.text
+
+
+def test_what_waits_is_told() -> None:
+    worker = SinkWorker[DetectionEvent]("slow", lambda _: None, queue_size=3, clock=SystemClock())
+    for i in range(5):
+        worker.put(event(i))
+    assert (worker.depth, worker.capacity, worker.dropped) == (3, 3, 2)

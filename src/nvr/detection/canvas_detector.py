@@ -66,6 +66,7 @@ class CanvasDetector:
         self._room_canvases = room_canvases
         self._canvases: list[Image] = []
         self._inferences = 0
+        self._used_px = 0
         self._can_share = True
 
     @property
@@ -82,6 +83,11 @@ class CanvasDetector:
     def inferences(self) -> int:
         """Canvases looked at so far."""
         return self._inferences
+
+    @property
+    def used_px(self) -> int:
+        """Pixels of these that showed something, gutters and grey left out."""
+        return self._used_px
 
     @property
     def can_share(self) -> bool:
@@ -102,6 +108,7 @@ class CanvasDetector:
         self._can_share = 2 * self._covered_px(looks) <= self._canvas_size_px[0] * self._canvas_size_px[1]
         found = self._detector.infer(canvases)
         self._inferences += len(canvases)
+        self._used_px += sum(piece.size_px[0] * piece.size_px[1] for piece in pieces)
         return _mapped(found, pieces, looks)
 
     def _covered_px(self, looks: Sequence[Look]) -> float:

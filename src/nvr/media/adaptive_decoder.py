@@ -47,8 +47,12 @@ class DecodeCounters:
     """Frames that went to the sink."""
     replayed: int = 0
     """Frames that were decoded late, after a wake-up."""
+    thinned: int = 0
+    """Frames that were decoded and did not go to the sink, which wants fewer."""
     dozed: int = 0
     """Packets that were passed over asleep; those of a replay are decoded later all the same."""
+    asleep: int = 0
+    """Of these, those that are not decoded any more: told once the camera is seen to have been quiet."""
     skipped: int = 0
     """Packets that were not decoded in order to keep up with the camera."""
     lost: int = 0
@@ -102,6 +106,7 @@ class AdaptiveDecoder:
         self._reference_s: float | None = None
         self._decoded_key_s: float | None = None
         self._quiet_key: int | None = None  # sequence of the last one that was compared asleep
+        self._passed_over = 0  # packets since then, which a wake-up would go back to
 
     @property
     def is_asleep(self) -> bool:
@@ -126,6 +131,7 @@ class AdaptiveDecoder:
             self._needs_key_frame = True
         if (before.policy, before.quiet_s) != (settings.policy, settings.quiet_s):
             self._needs_key_frame = self._needs_key_frame or self._sleep.is_asleep or before.policy == "keyframes"
+            self._leave_passed_over()
             self._sleep = SleepPolicy(settings.quiet_s)
 
     def feed(
@@ -162,6 +168,7 @@ class AdaptiveDecoder:
         if packet.session != self._session:
             self._session = packet.session
             self._needs_key_frame = True
+            self._leave_passed_over()
             self._shown_pts = None
             self._reference_s = self._decoded_key_s = self._quiet_key = None
             self._sleep.restart()
@@ -176,13 +183,14 @@ class AdaptiveDecoder:
     def _only_key_frames(self, packet: MediaPacket) -> Step:
         if not packet.is_keyframe:
             self._counters.dozed += 1
+            self._counters.asleep += 1
             return Step()
         return self._shown_of(self._decode_alone(packet))
 
     def _doze(self, packet: MediaPacket, gop_start_before: Callable[[int], int | None]) -> Step:
         has_spike = self._watch.note(packet, is_quiet=True)
         if not packet.is_keyframe:
-            self._counters.dozed += 1
+            self._pass_over()
             if has_spike or self._sleep.oversleeps(packet.media_s):
                 self._was_woken_by_packet = has_spike
                 return self._wake(packet, gop_start_before)
@@ -191,7 +199,7 @@ class AdaptiveDecoder:
 
     def _compare_key_frame(self, packet: MediaPacket, gop_start_before: Callable[[int], int | None]) -> Step:
         if self._decoded_key_s is not None and 0 <= packet.media_s - self._decoded_key_s < KEY_FRAME_EVERY_S:
-            self._counters.dozed += 1
+            self._pass_over()
             return Step()
         self._decoded_key_s = packet.media_s
         picture = self._decode_alone(packet)
@@ -201,7 +209,17 @@ class AdaptiveDecoder:
             return self._wake(packet, gop_start_before)
         self._gate.refer_to(grid)
         self._quiet_key = packet.sequence
+        self._leave_passed_over()
         return self._shown_of(picture, grid)
+
+    def _pass_over(self) -> None:
+        self._counters.dozed += 1
+        self._passed_over += 1
+
+    def _leave_passed_over(self) -> None:
+        """Note that what was passed over is not gone back to any more."""
+        self._counters.asleep += self._passed_over
+        self._passed_over = 0
 
     def _wake(self, packet: MediaPacket, gop_start_before: Callable[[int], int | None]) -> Step:
         # GOPs that are shorter than KEY_FRAME_EVERY_S are passed over since, and hold the beginning of what moves
@@ -210,6 +228,7 @@ class AdaptiveDecoder:
             start = gop_start_before(packet.sequence)
         if start is None:
             start = packet.sequence
+        self._passed_over = 0
         self._sleep.wake(packet.media_s)
         self._watch.interrupt()
         self._needs_key_frame = True

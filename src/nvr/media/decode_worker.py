@@ -268,10 +268,19 @@ class DecodeWorker:
         is_due = self._is_sampled(shown, packet)
         if shown.is_onset or is_replayed or self._settings.is_lossless:
             if is_due:
-                self._due = None  # it would come after a newer one, and replace it
+                self._thin_out_due()  # it would come after a newer one, and replace it
                 self._hand_over(self._frame(shown, number, is_replayed=is_replayed), self._sink)
+            else:
+                self._counters.thinned += 1
         elif is_due or self._due is not None:
+            self._thin_out_due()
             self._due = (shown, number)  # of frames that came together the newest is handed on
+        else:
+            self._counters.thinned += 1
+
+    def _thin_out_due(self) -> None:
+        self._counters.thinned += self._due is not None
+        self._due = None
 
     def _frame(self, shown: Shown, number: int, *, is_replayed: bool) -> Frame:
         picture, packet, _ = shown.picture
@@ -286,6 +295,7 @@ class DecodeWorker:
             picture=picture,
             is_replayed=is_replayed,
             is_quiet=shown.is_quiet,
+            decoded_s=self._clock.monotonic(),
         )
 
     def _hand_over_due(self) -> None:

@@ -45,6 +45,8 @@ class Frame:
     """Decoded late, from the packets of the past: what it shows was noticed after it had happened."""
     is_quiet: bool = False
     """Nothing moves: what it shows holds until the camera's next frame, which may be a GOP away."""
+    decoded_s: float | None = None
+    """Monotonic seconds at which the decoder handed it on; None where nobody noted it."""
 
     @property
     def width(self) -> int:

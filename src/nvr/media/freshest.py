@@ -35,6 +35,7 @@ class FreshestFrames:
         self._waiting: dict[int, _Waiting] = {}
         self._last_put_s: dict[int, float] = {}
         self._replaced: dict[int, int] = {}
+        self._n_replaced = 0
         self._is_closed = False
 
     def put(self, frame: Frame) -> None:
@@ -47,6 +48,7 @@ class FreshestFrames:
                 self._waiting[frame.source_id] = _Waiting(frame, now_s)
             else:
                 self._replaced[frame.source_id] = self._replaced.get(frame.source_id, 0) + 1
+                self._n_replaced += 1
                 waiting.frame = frame
             self._has_frames.notify()
 
@@ -109,6 +111,21 @@ class FreshestFrames:
         """Return how many frames of a camera gave way to newer ones."""
         with self._lock:
             return self._replaced.get(source_id, 0)
+
+    @property
+    def n_waiting(self) -> int:
+        """How many frames wait now."""
+        return len(self._waiting)
+
+    @property
+    def n_places(self) -> int:
+        """How many may wait: one of each camera that has given any."""
+        return len(self._last_put_s)
+
+    @property
+    def n_replaced(self) -> int:
+        """How many frames gave way to newer ones, of all cameras that ever were."""
+        return self._n_replaced
 
     @property
     def is_closed(self) -> bool:

@@ -1,7 +1,7 @@
 """One camera of a processor: its streams, and how they are tuned while it runs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nvr.config.camera import CameraConfig
 from nvr.config.processor import StreamProcessorConfig
@@ -15,6 +15,7 @@ from nvr.media.picture_health import PictureHealth, PictureVerdict
 from nvr.media.source import is_file
 from nvr.media.stream import CameraStream, IngestSettings, StreamState, StreamStats
 from nvr.processor.health_watch import sample_of
+from nvr.processor.tally import CameraTally
 
 RING_MARGIN_S = 5.0
 """A detection may come so long after its frame was captured and still get its whole pre-roll."""
@@ -39,6 +40,8 @@ class CameraReport:
     """Of the stream that is recorded, where that is another one."""
     health: CameraHealth | None = None
     """How it is; None in the first second."""
+    tally: CameraTally = field(default_factory=CameraTally)
+    """What became of its frames at the detector."""
 
 
 class Camera:
@@ -171,7 +174,7 @@ class Camera:
         self._looked_s = at_s
         self._picture = self._picture_health.look(grid, at_s)
 
-    def report(self, replaced_frames: int, health: CameraHealth | None) -> CameraReport:
+    def report(self, replaced_frames: int, health: CameraHealth | None, tally: CameraTally) -> CameraReport:
         """Return what it has done so far."""
         return CameraReport(
             source_id=self.source_id,
@@ -181,6 +184,7 @@ class Camera:
             replaced_frames=replaced_frames,
             main=None if self._main is self._detect else self._main.stats,
             health=health,
+            tally=tally,
         )
 
 

@@ -50,6 +50,16 @@ class Eye(Protocol):
         """Pictures that the model has looked at so far."""
         ...
 
+    @property
+    def used_px(self) -> int:
+        """Pixels of canvases so far that showed something; 0 where whole frames are looked at."""
+        ...
+
+    @property
+    def canvas_px(self) -> int:
+        """Pixels of one canvas; 0 where whole frames are looked at."""
+        ...
+
     def prepare(self, frame: Frame, analyst: CameraAnalyst) -> Glance:
         """Make a frame ready.
 
@@ -94,6 +104,16 @@ class CanvasEye:
         """See `Eye`."""
         return self._canvas.inferences
 
+    @property
+    def used_px(self) -> int:
+        """See `Eye`."""
+        return self._canvas.used_px
+
+    @property
+    def canvas_px(self) -> int:
+        """See `Eye`."""
+        return self._canvas.canvas_size_px[0] * self._canvas.canvas_size_px[1]
+
     def prepare(self, frame: Frame, analyst: CameraAnalyst) -> Glance:
         """See `Eye`."""
         # of what is not 4:2:0 a part is as dear as the whole, which is then converted once for all parts
@@ -137,6 +157,16 @@ class FrameEye:
     def inferences(self) -> int:
         """See `Eye`."""
         return self._inferences
+
+    @property
+    def used_px(self) -> int:
+        """See `Eye`."""
+        return 0
+
+    @property
+    def canvas_px(self) -> int:
+        """See `Eye`."""
+        return 0
 
     def prepare(self, frame: Frame, analyst: CameraAnalyst) -> Glance:
         """See `Eye`."""

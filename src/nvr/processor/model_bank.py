@@ -17,7 +17,10 @@ from nvr.processor.analyst import CameraAnalyst
 from nvr.processor.model import load_configured_detector
 from nvr.processor.model_slot import ModelSlot, ModelStatus
 from nvr.processor.model_swap import ModelSwap
-from nvr.processor.multiplexer import EventHandler, Multiplexer, TrackHandler
+from nvr.processor.model_work import ModelWork, joined_by_model
+from nvr.processor.multiplexer import Multiplexer, TrackHandler
+from nvr.processor.report import QueueReport
+from nvr.processor.tally import FrameHandler, Tallies
 from nvr.tracking.zone_counts import CountsSnapshot
 
 
@@ -34,7 +37,13 @@ class ModelBank:
     """Hands the frames of each camera to the model that looks at it; a `FrameSink`."""
 
     def __init__(
-        self, config: StreamProcessorConfig, emit: EventHandler, emit_track: TrackHandler, *, clock: Clock
+        self,
+        config: StreamProcessorConfig,
+        emit: FrameHandler,
+        emit_track: TrackHandler,
+        *,
+        clock: Clock,
+        tallies: Tallies | None = None,
     ) -> None:
         """Prepare; nothing is loaded before `load`.
 
@@ -43,8 +52,10 @@ class ModelBank:
             emit: Takes each event with its frame; must be quick and raise nothing.
             emit_track: The same for what is said about tracks.
             clock: For latencies.
+            tallies: Where it is counted what becomes of each camera's frames.
         """
         self._config = config
+        self._tallies = tallies or Tallies(clock)
         self._emit = emit
         self._emit_track = emit_track
         self._clock = clock
@@ -83,6 +94,7 @@ class ModelBank:
                 max_batch=self._config.max_batch,
                 gather_s=self._config.max_wait_ms / 1000,
                 wants_canvases=self._config.multiplex == "canvas",
+                tallies=self._tallies,
             )
             self._class_names |= set(detector.class_names)
         self._check_classes()
@@ -108,6 +120,7 @@ class ModelBank:
             known[1].frames.forget(source_id)
             if known[1].multiplexer is not None:
                 known[1].multiplexer.forget(source_id)
+        self._tallies.forget(source_id)
 
     def interrupt(self, source_id: int) -> None:
         """End the tracks of a camera that pauses."""
@@ -197,6 +210,19 @@ class ModelBank:
     def statuses(self) -> tuple[ModelStatus, ...]:
         """How each model does at this moment."""
         return tuple(branch.slot.status for branch in self._branches.values() if branch.slot is not None)
+
+    def works(self) -> tuple[ModelWork, ...]:
+        """Return what each model has worked."""
+        return joined_by_model(work for multiplexer in self._multiplexers() for work in multiplexer.works())
+
+    def queues(self) -> list[QueueReport]:
+        """Return how many frames wait for each model."""
+        return [
+            QueueReport(
+                f"frames for {model_id}", branch.frames.n_waiting, branch.frames.n_places, branch.frames.n_replaced
+            )
+            for model_id, branch in self._branches.items()
+        ]
 
     def counts(self) -> dict[int, CountsSnapshot]:
         """Return the counters of zones and lines of each camera that has some."""

@@ -20,6 +20,8 @@ from nvr.media.freshest import FreshestFrames
 from nvr.processor.analyst import CameraAnalyst, ModelFacts
 from nvr.processor.eye import Eye, Glance, open_eye
 from nvr.processor.model_slot import ModelInUse, ModelSlot
+from nvr.processor.model_work import ModelWork, WorkSheets
+from nvr.processor.tally import FrameClock, FrameHandler, FrameTimes, Tallies
 from nvr.tracking.zone_counts import CountsSnapshot
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ class Multiplexer:
         frames: FreshestFrames,
         slot: ModelSlot,
         make_analyst: Callable[[int], CameraAnalyst | None],
-        emit: EventHandler,
+        emit: FrameHandler,
         emit_track: TrackHandler,
         *,
         clock: Clock,
@@ -54,6 +56,7 @@ class Multiplexer:
         max_batch: int,
         gather_s: float = 0.0,
         wants_canvases: bool = True,
+        tallies: Tallies | None = None,
     ) -> None:
         """Prepare the thread.
 
@@ -69,6 +72,7 @@ class Multiplexer:
                 time, so that the event of the first frame does not wait for the last.
             gather_s: How long a frame may wait for those of other cameras.
             wants_canvases: Whether a model that takes canvases gets them.
+            tallies: Where it counts what becomes of each camera's frames.
         """
         self._frames = frames
         self._slot = slot
@@ -79,6 +83,8 @@ class Multiplexer:
         self._max_batch = max_batch
         self._gather_s = gather_s
         self._wants_canvases = wants_canvases
+        self._tallies = tallies or Tallies(clock)
+        self._works = WorkSheets()
         self._analysts: dict[int, CameraAnalyst] = {}
         self._gone: deque[tuple[int, bool]] = deque()
         self._eye: Eye | None = None
@@ -104,6 +110,10 @@ class Multiplexer:
     def failures(self) -> int:
         """Batches and frames that failed so far."""
         return self._trouble.total
+
+    def works(self) -> list[ModelWork]:
+        """Return what each model that was in use has worked."""
+        return self._works.report()
 
     def counts(self) -> dict[int, CountsSnapshot]:
         """Return the counters of zones and lines of each camera that has some."""
@@ -182,7 +192,9 @@ class Multiplexer:
             sources = ", ".join(f"source {frame.source_id}" for frame in frames)
             trouble = mask_credentials(repr(error))
             self._trouble.report(f"detector {model.detector.model_id} failed on {sources}: {trouble}", error)
+            self._works.failed(model.detector.model_id)
             for frame in frames:
+                self._tallies.of(frame.source_id).failed()
                 if (analyst := self._analysts.get(frame.source_id)) is not None:
                     analyst.look_again()
             self._slot.failed(error)
@@ -202,6 +214,7 @@ class Multiplexer:
             analyst.look_again()
 
     def _look(self, frames: Sequence[Frame], eye: Eye, detector: Detector) -> None:
+        frame_clock = FrameClock(self._clock)
         glances = []
         for frame in frames:
             analyst = self._analyst(frame.source_id)
@@ -209,31 +222,52 @@ class Multiplexer:
                 if analyst is not None:
                     glances.append(eye.prepare(frame, analyst))
             except FrameError as error:
+                self._tallies.of(frame.source_id).failed()
                 self._trouble.report(str(error))
         if not glances:
             return
-        started_s = self._busy_since_s = self._clock.monotonic()
-        found = eye.look(glances)
+        found, took_s = self._ask(eye, glances, detector.model_id)
         facts = ModelFacts(
             detector.model_id,
             detector.class_names,
-            inference_time_ms=(self._clock.monotonic() - started_s) * 1000,
+            inference_time_ms=took_s * 1000,
             has_classes=not isinstance(detector, MotionDetector),
         )
-        self._busy_since_s = None
         for glance, seen in zip(glances, found, strict=True):
-            self._conclude(glance, seen, facts)
+            self._conclude(glance, seen, facts, frame_clock.times_of(glance.frame))
 
-    def _conclude(self, glance: Glance, found: Detections | None, facts: ModelFacts) -> None:
+    def _ask(self, eye: Eye, glances: Sequence[Glance], model_id: str) -> tuple[list[Detections | None], float]:
+        """Return what the model finds, and the seconds that it took."""
+        n_before, px_before = eye.inferences, eye.used_px
+        started_s = self._busy_since_s = self._clock.monotonic()
+        found = eye.look(glances)
+        took_s = self._clock.monotonic() - started_s
+        self._busy_since_s = None
+        if n := eye.inferences - n_before:
+            self._works.looked(
+                model_id,
+                took_s,
+                inferences=n,
+                frames=sum(seen is not None for seen in found),
+                used_px=eye.used_px - px_before,
+                all_px=n * eye.canvas_px,
+            )
+        return found, took_s
+
+    def _conclude(self, glance: Glance, found: Detections | None, facts: ModelFacts, times: FrameTimes) -> None:
         self._analysed += 1
+        tally = self._tallies.of(glance.frame.source_id)
+        tally.looked(times, is_moving=None if glance.plan is None else len(glance.plan.motion_xyxy_px) > 0)
         if found is None:
             facts = replace(facts, inference_time_ms=0.0)
         try:
             event, tracks = glance.analyst.conclude(glance.frame, found, glance.plan, facts)
         except InvalidInputError as error:
+            tally.failed()
+            self._works.failed(facts.model_id)
             self._trouble.report(f"camera {glance.frame.source_id}: detector {facts.model_id}: {error}")
             return
-        self._emit(event, glance.frame)
+        self._emit(event, glance.frame, times)
         for track in tracks:
             self._emit_track(track)
 

@@ -1,6 +1,6 @@
 """Where what a processor says goes: broker, file, callback, each behind a queue of its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from nvr.bus.connection import MqttConnection
 from nvr.config.processor import StreamProcessorConfig
@@ -12,13 +12,17 @@ from nvr.events.track_event import TrackEvent
 from nvr.media.frame import Frame
 from nvr.processor.mqtt_sink import MQTTDetectionSink
 from nvr.processor.multiplexer import EventHandler, TrackHandler
+from nvr.processor.report import QueueReport
 from nvr.processor.sinks import MAX_FRAMES_IN_CALLBACK_QUEUE, EventSink, JsonLinesSink, SinkWorker
+from nvr.processor.tally import FrameTimes, Tallies
+
+TimedEvent = tuple[DetectionEvent, FrameTimes]
 
 Worker = (
-    SinkWorker[DetectionEvent]
+    SinkWorker[TimedEvent]
     | SinkWorker[SourceEvent]
     | SinkWorker[TrackEvent]
-    | SinkWorker[tuple[DetectionEvent, Frame]]
+    | SinkWorker[tuple[DetectionEvent, Frame, FrameTimes]]
 )
 
 
@@ -33,6 +37,7 @@ class Outlets:
         on_event: EventHandler | None,
         on_track: TrackHandler | None,
         is_recording: bool,
+        tallies: Tallies | None = None,
     ) -> None:
         """Make the sinks; nothing is connected before `start`.
 
@@ -42,12 +47,14 @@ class Outlets:
             on_event: Takes each detection event with its frame, in a thread of its own.
             on_track: Takes what is said about tracks, in a thread of its own.
             is_recording: Whether there will be recordings to announce.
+            tallies: Told of each event that was handed to the broker, or without one to the first other way out.
 
         Raises:
             ConfigurationError: A file cannot be written, or the broker's settings do not fit.
         """
         self._config = config
         self._clock = clock
+        self._tallies = tallies or Tallies(clock)
         self._connection: MqttConnection | None = None
         self._sinks: list[EventSink] = []
         self._announcers: list[MQTTDetectionSink] = []
@@ -58,7 +65,9 @@ class Outlets:
             self.close_unstarted()
             raise
         self._detections = [
-            SinkWorker(sink.name, sink.publish, queue_size=config.sink_queue_size, clock=clock, close=sink.close)
+            SinkWorker(
+                sink.name, self._deliver_to(sink), queue_size=config.sink_queue_size, clock=clock, close=sink.close
+            )
             for sink in self._sinks
         ]
         self._callback = None if on_event is None else self._make_callback(on_event)
@@ -80,6 +89,31 @@ class Outlets:
         """Whether the broker answers."""
         return self._connection is not None and self._connection.is_connected
 
+    def queues(self) -> list[QueueReport]:
+        """Return what waits at each way out, and what became of the rest."""
+        return [
+            QueueReport(
+                worker.name,
+                worker.depth,
+                worker.capacity,
+                worker.dropped,
+                delivered=worker.delivered - lost,
+                failed=worker.failed + lost,
+                topic=topic,
+            )
+            for worker, lost, topic in self._ways_out()
+        ]
+
+    def _ways_out(self) -> Iterator[tuple[Worker, int, TopicKind | None]]:
+        """Yield each worker with the items that its sink lost without a word, and what it publishes."""
+        for worker, sink in zip(self._detections, self._sinks, strict=True):
+            yield worker, sink.failures, TopicKind.DETECTIONS if isinstance(sink, MQTTDetectionSink) else None
+        for callback in (self._callback, self._track_callback):
+            if callback is not None:
+                yield callback, 0, None
+        for (kind, announcement), announcer in zip(self._announcements.items(), self._announcers, strict=True):
+            yield announcement, announcer.failures, kind
+
     def start(self) -> None:
         """Connect, and begin to deliver."""
         if self._connection is not None:
@@ -87,12 +121,12 @@ class Outlets:
         for worker in self._workers():
             worker.start()
 
-    def put(self, event: DetectionEvent, frame: Frame) -> None:
+    def put(self, event: DetectionEvent, frame: Frame, times: FrameTimes) -> None:
         """Hand over what was seen in a frame."""
         for worker in self._detections:
-            worker.put(event)
+            worker.put((event, times))
         if self._callback is not None:
-            self._callback.put((event, frame))
+            self._callback.put((event, frame, times))
 
     def put_track(self, event: TrackEvent) -> None:
         """Hand over what is to be said about a track."""
@@ -134,6 +168,19 @@ class Outlets:
             if is_recording:
                 self._announce_on(self._connection, TopicKind.RECORDINGS)
 
+    def _deliver_to(self, sink: EventSink) -> Callable[[TimedEvent], None]:
+        # the broker's is opened last
+        is_timed = sink is self._sinks[-1]
+
+        def deliver(item: TimedEvent) -> None:
+            event, times = item
+            n_lost = sink.failures
+            sink.publish(event)
+            if is_timed and sink.failures == n_lost:
+                self._tallies.published(event.source_id, times)
+
+        return deliver
+
     def _workers(self) -> Sequence[Worker]:
         callbacks = [worker for worker in (self._callback, self._track_callback) if worker is not None]
         return [*self._detections, *callbacks, *self._announcements.values()]
@@ -145,10 +192,18 @@ class Outlets:
             kind.value, sink.publish, queue_size=self._config.sink_queue_size, clock=self._clock, close=sink.close
         )
 
-    def _make_callback(self, on_event: EventHandler) -> SinkWorker[tuple[DetectionEvent, Frame]]:
+    def _make_callback(self, on_event: EventHandler) -> SinkWorker[tuple[DetectionEvent, Frame, FrameTimes]]:
+        is_timed = not self._sinks
+
+        def deliver(item: tuple[DetectionEvent, Frame, FrameTimes]) -> None:
+            event, frame, times = item
+            if is_timed:
+                self._tallies.published(event.source_id, times)
+            on_event(event, frame)
+
         return SinkWorker(
             "callback",
-            lambda item: on_event(*item),
+            deliver,
             queue_size=min(self._config.sink_queue_size, MAX_FRAMES_IN_CALLBACK_QUEUE),
             clock=self._clock,
         )

@@ -3,9 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nvr.events.protocol import TopicKind
 from nvr.processor.camera import CameraReport
 from nvr.processor.model_slot import ModelStatus
+from nvr.processor.model_work import ModelWork
 from nvr.tracking.zone_counts import CountsSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReport:
+    """A queue, and what leads out of it."""
+
+    name: str
+    """What it leads to."""
+    depth: int
+    """What waits now."""
+    capacity: int
+    """What may wait."""
+    dropped: int
+    """What gave way."""
+    delivered: int = 0
+    """What was taken at its other end."""
+    failed: int = 0
+    """What was not, and is lost."""
+    topic: TopicKind | None = None
+    """Where it leads to the broker: what is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +51,7 @@ class ProcessorReport:
     """How each model does."""
     counts: Mapping[int, CountsSnapshot] = field(default_factory=dict)
     """Who is in the zones, came in, and crossed the lines, by source id; cameras without any are left out."""
+    works: tuple[ModelWork, ...] = ()
+    """What each model has worked, those too that were swapped out."""
+    queues: tuple[QueueReport, ...] = ()
+    """Those of the models' freshest frames, and one for each way out."""

@@ -124,6 +124,16 @@ class SinkWorker(Generic[Item]):
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
 
     @property
+    def depth(self) -> int:
+        """Items that wait now."""
+        return len(self._queue)
+
+    @property
+    def capacity(self) -> int:
+        """Items that may wait."""
+        return self._queue_size
+
+    @property
     def dropped(self) -> int:
         """Items that gave way because the sink was slow."""
         return self._dropped

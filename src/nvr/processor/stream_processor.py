@@ -20,6 +20,7 @@ from nvr.processor.multiplexer import EventHandler, TrackHandler
 from nvr.processor.outlets import Outlets
 from nvr.processor.recorder_port import CameraRecorder
 from nvr.processor.report import ProcessorReport
+from nvr.processor.tally import FrameTimes, Tallies
 from nvr.processor.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,8 @@ class StreamProcessor:
         self._on_track = on_track
         self._given_detector = detector
         self._clock = clock or SystemClock()
-        self._models = ModelBank(config, self._emit, self._emit_track, clock=self._clock)
+        self._tallies = Tallies(self._clock)
+        self._models = ModelBank(config, self._emit, self._emit_track, clock=self._clock, tallies=self._tallies)
         self._recorder = recorder
         self._cameras = CameraSet(
             config,
@@ -148,6 +150,7 @@ class StreamProcessor:
             on_event=self._on_event,
             on_track=self._on_track,
             is_recording=self._recorder is not None,
+            tallies=self._tallies,
         )
         self._cameras.prepare()
         if config.enable_watchdog:
@@ -205,7 +208,11 @@ class StreamProcessor:
         models, outlets, watchdog = self._models, self._outlets, self._watchdog
         return ProcessorReport(
             cameras=tuple(
-                camera.report(models.replaced(camera.source_id), self._health.health(camera.source_id))
+                camera.report(
+                    models.replaced(camera.source_id),
+                    self._health.health(camera.source_id),
+                    self._tallies.report(camera.source_id),
+                )
                 for camera in self._cameras
             ),
             analysed_frames=models.analysed,
@@ -217,6 +224,8 @@ class StreamProcessor:
             detector_hangs=watchdog is not None and watchdog.detector_hangs,
             models=models.statuses,
             counts=models.counts(),
+            works=models.works(),
+            queues=(*models.queues(), *(() if outlets is None else outlets.queues())),
         )
 
     def _start_threads(self) -> None:
@@ -266,11 +275,11 @@ class StreamProcessor:
         if self._outlets is not None:
             self._outlets.announce(TopicKind.RECORDINGS, event)
 
-    def _emit(self, event: DetectionEvent, frame: Frame) -> None:
+    def _emit(self, event: DetectionEvent, frame: Frame, times: FrameTimes) -> None:
         if self._recorder is not None:
             self._recorder.note_detections(event)
         if self._outlets is not None:
-            self._outlets.put(event, frame)
+            self._outlets.put(event, frame, times)
 
     def _emit_track(self, event: TrackEvent) -> None:
         if self._outlets is not None:
