@@ -45,6 +45,10 @@ def topic_of(tenant: str | None, kind: TopicKind, source_id: int, name: str) -> 
         TopicKind.TRACKS: (topics.tracks(source_id), str(source_id)),
         TopicKind.RECORDINGS: (topics.recordings(source_id), str(source_id)),
         TopicKind.COMMANDS: (topics.commands, None),
+        TopicKind.HOME_ASSISTANT_STATE: (topics.home_assistant_state(source_id), str(source_id)),
+        TopicKind.HOME_ASSISTANT_SNAPSHOT: (topics.home_assistant_snapshot(source_id), str(source_id)),
+        TopicKind.HOME_ASSISTANT_SET_DETECT: (topics.home_assistant_set(source_id, "detect"), str(source_id)),
+        TopicKind.HOME_ASSISTANT_SET_RECORD: (topics.home_assistant_set(source_id, "record"), str(source_id)),
     }
     if kind in writers:
         return writers[kind]
@@ -74,6 +78,10 @@ def matches(topic_filter: str, topic: str) -> bool:
         ("metrics/{instance_id}", TopicKind.METRICS, 0, False),
         ("control/commands", TopicKind.COMMANDS, 1, False),
         ("control/status/{instance_id}/ack", TopicKind.ACK, 1, False),
+        ("homeassistant/{source_id}/state", TopicKind.HOME_ASSISTANT_STATE, 1, True),
+        ("homeassistant/{source_id}/snapshot", TopicKind.HOME_ASSISTANT_SNAPSHOT, 0, False),
+        ("homeassistant/{source_id}/set/detect", TopicKind.HOME_ASSISTANT_SET_DETECT, 1, False),
+        ("homeassistant/{source_id}/set/record", TopicKind.HOME_ASSISTANT_SET_RECORD, 1, False),
     ],
 )
 def test_topics_are_those_of_the_architecture(topic: str, kind: TopicKind, qos: int, is_retained: bool) -> None:
@@ -182,6 +190,11 @@ def test_any_text_parses_to_what_it_says_or_to_none(topic: str) -> None:
         "nvr/control/status/gate/nack",
         "nvr/control/status/+/ack",
         "nvr/status/#",
+        "nvr/homeassistant/3",
+        "nvr/homeassistant/3/set",
+        "nvr/homeassistant/3/set/siren",
+        "nvr/homeassistant/x/state",
+        "nvr/homeassistant/03/state",
         "$SYS/broker/uptime",
     ],
 )

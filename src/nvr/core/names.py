@@ -9,7 +9,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 DEFAULT_TENANT_FOLDER = "default"
 """What the default tenant's recordings are kept under; no other tenant may share it."""
 
-RESERVED_WORDS = frozenset({"detections", "tracks", "recordings", "alerts", "status", "metrics", "control"})
+RESERVED_WORDS = frozenset(
+    {"detections", "tracks", "recordings", "alerts", "status", "metrics", "control", "homeassistant"}
+)
 """No tenant may have one of these names: `nvr/status/…` would be read both ways."""
 
 

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -14,9 +15,14 @@ from nvr.events.message import MAX_INT64
 ROOT = "nvr"
 DEFAULT_DETECTIONS_PREFIX = "nvr/detections"
 
+_HOME_ASSISTANT = "homeassistant"
+
+SwitchName = Literal["detect", "record"]
+"""What Home Assistant may switch of a camera."""
+
 
 class TopicKind(StrEnum):
-    """What a topic carries; the value is its path below the root, before the key."""
+    """What a topic carries; the value is its path below the root, without the key."""
 
     DETECTIONS = "detections"
     TRACKS = "tracks"
@@ -26,6 +32,10 @@ class TopicKind(StrEnum):
     METRICS = "metrics"
     COMMANDS = "control/commands"
     ACK = "control/status"
+    HOME_ASSISTANT_STATE = "homeassistant/state"
+    HOME_ASSISTANT_SNAPSHOT = "homeassistant/snapshot"
+    HOME_ASSISTANT_SET_DETECT = "homeassistant/set/detect"
+    HOME_ASSISTANT_SET_RECORD = "homeassistant/set/record"
 
     @property
     def key_name(self) -> Literal["source_id", "rule_id", "instance_id"] | None:
@@ -37,27 +47,52 @@ class TopicKind(StrEnum):
                 return "rule_id"
             case TopicKind.COMMANDS:
                 return None
-            case _:
+            case TopicKind.STATUS | TopicKind.METRICS | TopicKind.ACK:
                 return "instance_id"
+            case _:
+                return "source_id"
+
+    @property
+    def before_key(self) -> str:
+        """The levels below the root before the key."""
+        return _HOME_ASSISTANT if self.is_for_home_assistant else self.value
+
+    @property
+    def after_key(self) -> str:
+        """What follows the key, with its slash; empty for most."""
+        if self is TopicKind.ACK:
+            return "/ack"
+        return self.value.removeprefix(_HOME_ASSISTANT) if self.is_for_home_assistant else ""
 
     @property
     def template(self) -> str:
         """The topic below the root, its key in braces: `detections/{source_id}`."""
         key = "" if self.key_name is None else f"/{{{self.key_name}}}"
-        return f"{self.value}{key}{'/ack' if self is TopicKind.ACK else ''}"
+        return f"{self.before_key}{key}{self.after_key}"
 
     @property
     def qos(self) -> Literal[0, 1]:
         """The QoS to publish with: what is soon followed by a newer one may be lost, all else arrives."""
-        return 0 if self in {TopicKind.DETECTIONS, TopicKind.METRICS} else 1
+        return 0 if self in {TopicKind.DETECTIONS, TopicKind.METRICS, TopicKind.HOME_ASSISTANT_SNAPSHOT} else 1
 
     @property
     def is_retained(self) -> bool:
         """Whether the broker keeps the last message for those who subscribe later."""
-        return self is TopicKind.STATUS
+        return self in {TopicKind.STATUS, TopicKind.HOME_ASSISTANT_STATE}
 
+    @property
+    def is_for_home_assistant(self) -> bool:
+        """Whether it carries what Home Assistant wants, which is no message of `nvr.events`."""
+        return self.value.startswith(f"{_HOME_ASSISTANT}/")
+
+
+SWITCH_KINDS: Mapping[SwitchName, TopicKind] = {
+    "detect": TopicKind.HOME_ASSISTANT_SET_DETECT,
+    "record": TopicKind.HOME_ASSISTANT_SET_RECORD,
+}
 
 _NOT_IN_TOPICS = frozenset("+#\0")
+_HOME_ASSISTANT_KINDS = {kind.after_key[1:]: kind for kind in TopicKind if kind.is_for_home_assistant}
 _CANONICAL_INT = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -96,7 +131,7 @@ class Topics:
 
     def prefix(self, kind: TopicKind) -> str:
         """Return everything before the key of a kind of topic."""
-        return f"{self.root}/{kind.value}"
+        return f"{self.root}/{kind.before_key}"
 
     def detections(self, source_id: int) -> str:
         """Return where the DetectionEvents of a source are published."""
@@ -129,13 +164,26 @@ class Topics:
 
     def ack(self, instance_id: str) -> str:
         """Return where an instance acknowledges commands."""
-        return f"{self.prefix(TopicKind.ACK)}/{check_name(instance_id, 'instance')}/ack"
+        return f"{self.prefix(TopicKind.ACK)}/{check_name(instance_id, 'instance')}{TopicKind.ACK.after_key}"
+
+    def home_assistant_state(self, source_id: int) -> str:
+        """Return where the retained state of a camera stands for Home Assistant."""
+        return self._of_source(TopicKind.HOME_ASSISTANT_STATE, source_id)
+
+    def home_assistant_snapshot(self, source_id: int) -> str:
+        """Return where small pictures of a camera are published, if at all."""
+        return self._of_source(TopicKind.HOME_ASSISTANT_SNAPSHOT, source_id)
+
+    def home_assistant_set(self, source_id: int, switch: SwitchName) -> str:
+        """Return where Home Assistant asks to switch something of a camera on or off."""
+        return self._of_source(SWITCH_KINDS[switch], source_id)
 
     def filter(self, kind: TopicKind) -> str:
         """Return the subscription that receives every topic of a kind of this tenant."""
-        if kind is TopicKind.COMMANDS:
-            return self.commands
-        return f"{self.prefix(kind)}/+/ack" if kind is TopicKind.ACK else f"{self.prefix(kind)}/+"
+        return self.commands if kind.key_name is None else f"{self.prefix(kind)}/+{kind.after_key}"
+
+    def _of_source(self, kind: TopicKind, source_id: int) -> str:
+        return topic_for_source(source_id, self.prefix(kind)) + kind.after_key
 
 
 def topic_for_source(source_id: int, prefix: str = DEFAULT_DETECTIONS_PREFIX) -> str:
@@ -198,5 +246,8 @@ def _parse_below_root(tenant: str | None, path: str) -> ParsedTopic | None:
             return ParsedTopic(tenant, TopicKind(kind), source)
         case [("alerts" | "status" | "metrics") as kind, key] if is_name(key):
             return ParsedTopic(tenant, TopicKind(kind), key)
+        case ["homeassistant", source, *rest] if _source_id(source) is not None:
+            kind_of_rest = _HOME_ASSISTANT_KINDS.get("/".join(rest))
+            return None if kind_of_rest is None else ParsedTopic(tenant, kind_of_rest, source)
         case _:
             return None
