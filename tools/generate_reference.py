@@ -1,4 +1,4 @@
-"""Write docs/reference/cli.md and configuration.md from the command tree and the settings' models.
+"""Write the reference pages of commands and settings and the example file from the command tree and the models.
 
 `--check` writes nothing and fails where a committed page is not what would be written.
 """
@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import TypeAlias
 
 import typer.main
 from pydantic import BaseModel, JsonValue
@@ -15,9 +15,13 @@ from pydantic_core import to_jsonable_python
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from nvr.cli.main import app
-from nvr.config import FileConfig
+from nvr.config import NvrConfig
+from nvr.config.known_settings import nested_model
+from nvr.config.overrides import PREFIX
+from nvr.config.overrides import sections as own_sections
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+EXAMPLE = Path(__file__).parents[1] / "config" / "nvr.example.yaml"
 GENERATED = "<!-- Written by tools/generate_reference.py: change the code, then run it again. -->"
 
 Command: TypeAlias = TyperCommand | TyperGroup
@@ -61,9 +65,10 @@ def configuration_page() -> str:
     """Return the reference of all settings."""
     lines = [GENERATED, "", "# Settings", ""]
     lines += ["What a configuration file (YAML) may hold. Every setting has a default, unknown ones are refused."]
-    lines += ["[config/nvr.example.yaml](../../config/nvr.example.yaml) holds every setting with its default.", ""]
+    lines += ["[config/nvr.example.yaml](../../config/nvr.example.yaml) holds every setting with its default, the"]
+    lines += ["[guide](../guide/configuration.md) explains the file, secrets and the environment.", ""]
     for section, model in sections().items():
-        lines += [f"## `{section}`", "", _about(section), ""]
+        lines += [f"## `{section}`", "", *_about(section), ""]
         lines += ["| setting | value | default | meaning |", "|---|---|---|---|"]
         properties = model.model_json_schema()["properties"]
         for name, field in model.model_fields.items():
@@ -73,36 +78,66 @@ def configuration_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def example() -> str:
+    """Return a file that holds every setting with its default."""
+    lines = ["# Every setting with its default. Copy what you change; what is absent keeps its default.", ""]
+    for section, field in NvrConfig.model_fields.items():
+        lines.append(f"# {field.description}")
+        if section not in own_sections():
+            lines += [*(f"# {line}" for line in EXAMPLES[section].splitlines()), f"{section}: []", ""]
+            continue
+        lines.append(f"{section}:")
+        for name, setting in type(field.default).model_fields.items():
+            lines += [f"  # {setting.description}", f"  {name}: {_yaml(to_jsonable_python(setting.default))}"]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+EXAMPLES = {
+    "cameras": """\
+All settings of a camera are in docs/reference/configuration.md, what is drawn into its picture in docs/guide/zones.md.
+  - name: gate
+    uri: rtsp://viewer:${GATE_PASSWORD}@10.0.0.7/main
+    detect_uri: rtsp://viewer:${GATE_PASSWORD}@10.0.0.7/sub
+    record: continuous+events
+    zones: [{name: yard, polygon: [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]}]
+  - name: hall
+    uri: !secret hall-uri.txt""",
+    "tenants": """\
+  - name: acme""",
+}
+
+
 def sections() -> dict[str, type[BaseModel]]:
     """Return the model of each section of a configuration file, outer before inner; of a list, that of one entry."""
-    return dict(_sections_of(FileConfig, ""))
+    return dict(_sections_of(NvrConfig, ""))
 
 
 def _sections_of(outer: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[BaseModel]]]:
     for name, field in outer.model_fields.items():
-        if (model := _model(field.annotation)) is not None:
-            yield prefix + name, model
-            yield from _sections_of(model, f"{prefix}{name}.")
+        if (nested := nested_model(field.annotation)) is not None:
+            yield prefix + name, nested[1]
+            yield from _sections_of(nested[1], f"{prefix}{name}.")
 
 
-def _model(annotation: object) -> type[BaseModel] | None:
-    """Return the model that a setting holds, or holds a list of."""
-    for each in (annotation, *get_args(annotation)):
-        if isinstance(each, type) and issubclass(each, BaseModel):
-            return each
-    return None
-
-
-def _about(section: str) -> str:
+def _about(section: str) -> list[str]:
     outer, _, inner = section.rpartition(".")
-    if not outer:
-        return FileConfig.model_fields[inner].description or ""
-    return f"One entry of `{inner}` in `{outer}`. {(sections()[section].__doc__ or '').strip().splitlines()[0]}"
+    if outer:
+        doc = (sections()[section].__doc__ or "").strip().splitlines()[0]
+        return [f"One entry of `{inner}` in `{outer}`. {doc}"]
+    about = NvrConfig.model_fields[inner].description or ""
+    if inner not in own_sections():
+        return [f"{about} A list; these are the settings of one entry."]
+    return [about, f"In the environment: `{PREFIX}{inner.upper()}__` and the setting in capitals."]
 
 
 def pages() -> dict[Path, str]:
     """Return the generated pages by their path."""
-    return {REFERENCE / "cli.md": cli_page(), REFERENCE / "configuration.md": configuration_page()}
+    return {
+        REFERENCE / "cli.md": cli_page(),
+        REFERENCE / "configuration.md": configuration_page(),
+        EXAMPLE: example(),
+    }
 
 
 def outdated() -> list[Path]:

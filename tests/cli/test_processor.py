@@ -39,13 +39,13 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
         ([CAMERA, "--max-fps", "-1"], "max_fps"),
         ([CAMERA, "--confidence", "2"], "--confidence"),
         ([CAMERA, "--mqtt-qos", "7"], "--mqtt-qos"),
-        ([CAMERA, "--mqtt-port", "99999"], "mqtt_port"),
-        ([CAMERA, "--mqtt-host", "a..b"], "mqtt_host: not a host name"),
-        ([CAMERA, "--mqtt-ca-file", "x.pem"], "mean nothing without mqtt_tls"),
+        ([CAMERA, "--mqtt-port", "99999"], "broker.port: "),
+        ([CAMERA, "--mqtt-host", "a..b"], "broker.host: not a host name"),
+        ([CAMERA, "--mqtt-ca-file", "x.pem"], "mean nothing without tls: true"),
         ([CAMERA, "--mqtt-tls", "--mqtt-ca-file", "/no/ca.pem", "--model", "motion"], "/no/ca.pem"),
         ([CAMERA, "--tenant", "status"], "reserved word"),
         ([CAMERA, "--instance-id", "a/b"], "not a valid name"),
-        ([CAMERA, "--topic-prefix", "a/#"], "mqtt_topic_prefix"),
+        ([CAMERA, "--topic-prefix", "a/#"], "broker.topic_prefix: "),
         ([CAMERA, "--model", "yolox-nanoo", "--no-mqtt"], "yolox-nano"),
         ([CAMERA, "--model", "../../etc/passwd", "--no-mqtt"], "passwd"),
         ([CAMERA, "--model", "/no/such.onnx", "--no-mqtt"], "/no/such.onnx"),
@@ -87,8 +87,13 @@ def test_a_file_is_played_to_its_end(tmp_path: Path) -> None:
 
 def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:
     config = tmp_path / "nvr.yaml"
-    settings = {"instance_id": "from-file", "model_id": "motion", "mqtt_enabled": False, "stream_uris": [CAMERA]}
-    config.write_text(json.dumps({"processor": settings}), encoding="utf-8")
+    settings = {
+        "processors": {"instance_prefix": "from-file"},
+        "models": {"model_id": "motion"},
+        "broker": {"enabled": False},
+        "cameras": [{"uri": CAMERA}],
+    }
+    config.write_text(json.dumps(settings), encoding="utf-8")
     with subprocess.Popen(
         [sys.executable, "-m", "nvr", "processor", "--config", str(config), "--instance-id", "from-flag"],
         stderr=subprocess.PIPE,

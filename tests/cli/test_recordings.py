@@ -152,7 +152,7 @@ def test_ls_of_an_empty_folder_says_so_and_leaves_nothing_there(tmp_path: Path) 
 
 def test_the_folder_may_come_from_the_configuration(root: Path, tmp_path: Path) -> None:
     config = tmp_path / "nvr.yaml"
-    config.write_text(f"recording: {{root: {root}}}\n")
+    config.write_text(f"storage: {{root: {root}}}\n")
     assert "6 segments" in output("ls", "--config", config)
 
 

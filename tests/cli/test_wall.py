@@ -84,7 +84,7 @@ def test_streams_of_a_server_are_named_by_their_number_and_the_file_gives_what_n
     server = simulator.uri(0).removesuffix("/live/0.stream")
     assert server != simulator.uri(0)
     settings = tmp_path / "nvr.yaml"
-    settings.write_text("wall: {tile_width: 200, tile_height: 300, first_source_id: 5}\n")
+    settings.write_text("wall: {tile_width: 200, tile_height: 300}\n")
     path = tmp_path / "wall.jpg"
     options = ("--n", "2", "--stream-server", server, "--config", str(settings), "--tile-height", "100")
     answer = run_wall(*options, "--snapshot", str(path))

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nvr.config.camera import CameraConfig
 from nvr.config.file import load_config, parse_config
 from nvr.config.polygon import Point, check_polygon, segments_touch, signed_area
+from nvr.config.site import SiteCamera
 from nvr.config.zones import LineConfig, ObjectFilterConfig, ZoneConfig
 from nvr.core.errors import ConfigurationError
 
@@ -18,9 +18,9 @@ SQUARE = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5], [0.1, 0.5]]
 BOW_TIE = [[0, 0], [1, 1], [1, 0], [0, 1]]
 
 
-def camera(**settings: object) -> CameraConfig:
-    content = {"processor": {"cameras": [{"uri": "rtsp://h/1", **settings}]}}
-    return parse_config(content, "nvr.yaml").processor.cameras[0]
+def camera(**settings: object) -> SiteCamera:
+    content = {"cameras": [{"uri": "rtsp://h/1", **settings}]}
+    return parse_config(content, "nvr.yaml").cameras[0]
 
 
 def zone(polygon: object, **settings: object) -> dict[str, object]:
@@ -37,7 +37,7 @@ def test_everything_that_can_be_drawn_is_read() -> None:
     )
     assert drawn.zones[0].polygon == ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.1, 0.5))
     assert (drawn.zones[0].classes, drawn.lines[0].end, drawn.filters[0].max_ratio) == (("person",), (1.0, 0.5), 4)
-    assert CameraConfig.model_validate(drawn.model_dump()) == drawn
+    assert SiteCamera.model_validate(drawn.model_dump()) == drawn
 
 
 def test_a_first_point_that_is_repeated_at_the_end_closes_the_polygon() -> None:
@@ -77,9 +77,7 @@ def test_an_l_shape_and_three_points_on_one_edge_are_polygons() -> None:
 def test_what_is_no_polygon_is_refused_with_its_name_and_the_value(
     setting: str, what: str, polygon: object, problem: str
 ) -> None:
-    with pytest.raises(
-        ConfigurationError, match=rf"nvr\.yaml: processor\.cameras\.0\.{setting}\.0: {what} 'yard': "
-    ) as e:
+    with pytest.raises(ConfigurationError, match=rf"^cameras\.0\.{setting}\.0: {what} 'yard': .*\(nvr\.yaml\)$") as e:
         camera(**{setting: [zone(polygon)]})
     assert e.match(problem)
     assert len(str(e.value)) < 400
@@ -95,7 +93,7 @@ def test_a_name_that_is_no_level_of_a_topic_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("setting", ["zones", "motion_masks", "object_masks"])
 def test_a_name_that_stands_twice_is_refused(setting: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"processor\.cameras\.0: {setting}: the name 'yard' is given twice"):
+    with pytest.raises(ConfigurationError, match=rf"cameras\.0: {setting}: the name 'yard' is given twice"):
         camera(**{setting: [zone(SQUARE), zone(SQUARE)]})
 
 
@@ -106,11 +104,11 @@ def test_a_name_that_stands_twice_is_refused(setting: str) -> None:
         ({"start": [0.5, 0.5], "end": [0.5, 0.5005]}, "only 0.0005 apart"),
         ({"start": [0.5, 0.5]}, "line 'gate': end: Field required"),
         ({"start": [0.5, math.nan], "end": [1, 1]}, r"line 'gate': start\.1: .*got nan"),
-        ({"start": [0.5, 0.5], "end": [1, 1], "direction": "up"}, "line 'gate': direction: Extra inputs"),
+        ({"start": [0.5, 0.5], "end": [1, 1], "direction": "up"}, "direction: there is no such setting"),
     ],
 )
 def test_what_is_no_line_is_refused(line: dict[str, object], problem: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"lines\.0: .*{problem}"):
+    with pytest.raises(ConfigurationError, match=rf"lines\.0.*{problem}"):
         camera(lines=[{"name": "gate", **line}])
 
 
@@ -122,7 +120,7 @@ def test_what_is_no_line_is_refused(line: dict[str, object], problem: str) -> No
         ({"min_confidence": 1.5}, r"filters\.0\.min_confidence: .*got 1\.5"),
         ({"max_area": math.nan}, r"filters\.0\.max_area: .*got nan"),
         ({"min_ratio": 0}, r"filters\.0\.min_ratio: .*got 0"),
-        ({"size": 3}, r"filters\.0\.size: Extra inputs"),
+        ({"size": 3}, r"filters\.0\.size: there is no such setting"),
     ],
 )
 def test_what_is_no_filter_is_refused(rule: dict[str, object], problem: str) -> None:
@@ -134,7 +132,7 @@ def test_what_is_no_filter_is_refused(rule: dict[str, object], problem: str) -> 
     "zones", [3, {"yard": SQUARE}, [3], [{"polygon": SQUARE}], [{"name": ["x"], "polygon": SQUARE}]]
 )
 def test_nonsense_in_place_of_zones_is_one_line(zones: object) -> None:
-    with pytest.raises(ConfigurationError, match=r"^nvr\.yaml: processor\.cameras\.0\.zones") as e:
+    with pytest.raises(ConfigurationError, match=r"^cameras\.0\.zones") as e:
         camera(zones=zones)
     assert "\n" not in str(e.value)
 
@@ -148,7 +146,7 @@ def test_a_file_whose_zones_unfold_to_gigabytes_is_refused(tmp_path: Path) -> No
     path = tmp_path / "nvr.yaml"
     lines = ["a0: &a0 [[0,0],[0,0],[0,0],[0,0],[0,0]]"]
     lines += [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-    path.write_text("\n".join([*lines, "processor: {cameras: [{uri: x, zones: [{name: y, polygon: *a11}]}]}"]))
+    path.write_text("\n".join([*lines, "cameras: [{uri: x, zones: [{name: y, polygon: *a11}]}]"]))
     with pytest.raises(ConfigurationError) as caught:
         load_config(path)
     assert len(str(caught.value)) < 1000

@@ -39,7 +39,7 @@ def make_processor(
     if recording.root is None:
         raise ConfigurationError(
             f"cameras are to be recorded ({', '.join(sorted(modes - {'off'}))}), and nothing says where: "
-            "give --recordings or recording.root a folder that is there"
+            "give --recordings or storage.root a folder that is there"
         )
 
     def take(event: SegmentEvent) -> None:

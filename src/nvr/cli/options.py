@@ -5,14 +5,11 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import typer
 
 from nvr.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 _STREAMS = "Cameras"
 _BROKER = "Broker"
@@ -91,8 +88,6 @@ Record = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
-Settings = TypeVar("Settings", bound="BaseModel")
-
 
 def stream_uris(uris: list[str] | None, n: int | None, stream_server: str | None) -> tuple[str, ...] | None:
     """Return the cameras that the command line names; None where it names none.
@@ -113,24 +108,6 @@ def stream_uris(uris: list[str] | None, n: int | None, stream_server: str | None
     if n is not None:
         raise ConfigurationError("--n needs --stream-server rtsp://host:port")
     return None
-
-
-def with_flags(settings: Settings, **flags: object) -> Settings:
-    """Return the settings with every flag that was given (is not None) in place.
-
-    Raises:
-        ConfigurationError: A value is out of range; names the setting.
-    """
-    from pydantic import ValidationError
-
-    from nvr.core.validation import first_problem
-
-    given = {name: value for name, value in flags.items() if value is not None}
-    present = {name: getattr(settings, name) for name in settings.model_fields_set}
-    try:
-        return type(settings).model_validate(present | given)
-    except ValidationError as error:
-        raise ConfigurationError(first_problem(error)) from error
 
 
 def on_stop_signals(stop: Callable[[], None]) -> None:

@@ -7,21 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nvr.cli import options
+from nvr.cli import options, settings
 from nvr.cli.logs import setup_logging
 from nvr.core.errors import CancelledError, StreamError
 
 if TYPE_CHECKING:
-    from nvr.config import RecordingConfig
     from nvr.processor.camera import CameraReport
     from nvr.processor.report import ProcessorReport
 
 logger = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 10.0
-
-DEFAULT_MODE = "continuous+events"
-"""Of who names a folder to record into and nothing else."""
 
 
 def processor(
@@ -74,45 +70,45 @@ def processor(
 ) -> None:
     """Watch cameras, record them where asked, and publish detection events to MQTT until Ctrl-C.
 
-    Cameras are given as URIs, by --stream-server with --n, or in the `processor` section of a --config file.
+    Cameras are given as URIs, by --stream-server with --n, or in a --config file; those given here are used instead of
+    the file's. With --tenant, the file's cameras of that tenant.
     """
     from nvr.app.recording_processor import make_processor
-    from nvr.config import FileConfig, load_config
+    from nvr.config.derive import processor_settings
+    from nvr.config.numbering import number_cameras
 
     setup_logging(verbose)
-    file = FileConfig() if config is None else load_config(config)
-    settings = file.processor
-    settings = options.with_flags(
-        settings,
-        stream_uris=options.stream_uris(uris, n, stream_server),
-        first_source_id=first_source_id,
-        rtsp_transport=rtsp_transport,
-        model_id=model,
-        confidence_threshold=confidence,
-        classes=None if classes is None else tuple(name.strip() for name in classes.split(",") if name.strip()),
-        decode=decode,
-        hwaccel=hwaccel,
-        multiplex=multiplex,
-        max_fps=max_fps or None,
-        instance_id=instance_id,
-        mqtt_host=mqtt_host,
-        mqtt_port=mqtt_port,
-        mqtt_username=mqtt_username,
-        mqtt_password=mqtt_password,
-        mqtt_tls=mqtt_tls,
-        mqtt_ca_file=mqtt_ca_file,
-        mqtt_cert_file=mqtt_cert_file,
-        mqtt_key_file=mqtt_key_file,
-        mqtt_qos=mqtt_qos,
-        mqtt_enabled=mqtt,
-        mqtt_topic_prefix=topic_prefix,
-        tenant=tenant,
-        jsonl_path=jsonl,
-        enable_watchdog=watchdog,
+    flags: dict[str, tuple[str, object]] = {
+        "streams.rtsp_transport": ("--rtsp-transport", rtsp_transport),
+        "streams.decode": ("--decode", decode),
+        "streams.hwaccel": ("--hwaccel", hwaccel),
+        "models.model_id": ("--model", model),
+        "models.confidence_threshold": ("--confidence", confidence),
+        "models.classes": ("--classes", None if classes is None else classes_of(classes)),
+        "models.multiplex": ("--multiplex", multiplex),
+        "broker.host": ("--mqtt-host", mqtt_host),
+        "broker.port": ("--mqtt-port", mqtt_port),
+        "broker.username": ("--mqtt-username", mqtt_username),
+        "broker.password": ("--mqtt-password", mqtt_password),
+        "broker.tls": ("--mqtt-tls", mqtt_tls),
+        "broker.ca_file": ("--mqtt-ca-file", mqtt_ca_file),
+        "broker.cert_file": ("--mqtt-cert-file", mqtt_cert_file),
+        "broker.key_file": ("--mqtt-key-file", mqtt_key_file),
+        "broker.qos": ("--mqtt-qos", mqtt_qos),
+        "broker.enabled": ("--no-mqtt", mqtt),
+        "broker.topic_prefix": ("--topic-prefix", topic_prefix),
+        "processors.jsonl_path": ("--jsonl", jsonl),
+        "processors.enable_watchdog": ("--no-watchdog", watchdog),
+    }
+    overrides = (
+        *settings.from_flags(flags),
+        *settings.max_fps(max_fps),
+        *settings.recording(recordings, record),
+        *settings.from_uris(uris, n, stream_server, first_source_id=first_source_id, tenant=tenant),
     )
-    if max_fps == 0:
-        settings = settings.model_copy(update={"max_fps": None})
-    running, _ = make_processor(settings, _recording(file.recording, recordings, record))
+    site, _ = number_cameras(settings.site_reader(config, overrides)(), first=first_source_id or 0)
+    told = processor_settings(site, instance_id=instance_id, tenant=tenant)
+    running, _ = make_processor(told.stream, told.recording)
     options.on_stop_signals(running.terminate)
     with contextlib.suppress(CancelledError):
         running.start()
@@ -123,10 +119,9 @@ def processor(
     raise_if_nothing_was_seen(report)
 
 
-def _recording(settings: "RecordingConfig", root: Path | None, mode: str | None) -> "RecordingConfig":
-    if root is not None and mode is None and "mode" not in settings.model_fields_set:
-        mode = DEFAULT_MODE
-    return options.with_flags(settings, root=root, mode=mode)
+def classes_of(text: str) -> list[str]:
+    """Return the names in a text that separates them by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def raise_if_nothing_was_seen(report: "ProcessorReport") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from nvr.config.file import load_config
+from nvr.cli.settings import site_reader
 from nvr.config.recording import RecordingConfig
 from nvr.core.errors import ConfigurationError, StorageError
 from nvr.recording.index import SegmentIndex
@@ -22,10 +22,10 @@ def folder_of(root: Path | None, config: Path | None) -> tuple[Path, RecordingCo
     Raises:
         ConfigurationError: None is named, or it is not there.
     """
-    settings = RecordingConfig() if config is None else load_config(config).recording
+    settings = site_reader(config)().storage
     folder = root or settings.root
     if folder is None:
-        raise ConfigurationError("no folder of recordings: give --root, or --config with recording.root")
+        raise ConfigurationError("no folder of recordings: give --root, or --config with storage.root")
     if not folder.is_dir():
         raise ConfigurationError(f"{folder} is no folder of recordings")
     return folder, settings

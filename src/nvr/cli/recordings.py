@@ -45,7 +45,7 @@ _TIMES = "ISO 8601 (local time without a zone), `now`, or so long ago as in -2h"
 
 Root = Annotated[
     Path | None,
-    typer.Option("--root", "-r", help="Folder of the recordings; by default `recording.root` of --config."),
+    typer.Option("--root", "-r", help="Folder of the recordings; by default `storage.root` of --config."),
 ]
 AnyTenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant's; `default` is the one unnamed.")]
 OneTenant = Annotated[str, typer.Option("--tenant", help="Whose camera it is; `default` is the tenant unnamed.")]

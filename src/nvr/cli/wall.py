@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nvr.cli import options
+from nvr.cli import options, settings
 from nvr.cli.logs import setup_logging
 from nvr.core.errors import ConfigurationError
 
@@ -84,37 +84,43 @@ def wall(
 ) -> None:
     """Show every camera with its detections until q, Esc or Ctrl-C.
 
-    Cameras are given as URIs, by --stream-server with --n, or in the `wall` section of a --config file. Where there is
-    a display a window opens; --http serves a page, --snapshot writes one picture.
+    Cameras are given as URIs, by --stream-server with --n, or in a --config file; those given here are shown instead of
+    the file's. With --tenant, the file's cameras of that tenant. Where there is a display a window opens; --http, or
+    `wall.http_port` of the file, serves a page, --snapshot writes one picture.
     """
-    from nvr.config import VideoWallConfig, load_config
+    from nvr.config.derive import wall_settings
+    from nvr.config.numbering import number_cameras
 
     setup_logging(verbose)
-    settings = options.with_flags(
-        VideoWallConfig() if config is None else load_config(config).wall,
-        stream_uris=options.stream_uris(uris, n, stream_server),
-        first_source_id=first_source_id,
-        rtsp_transport=rtsp_transport,
-        http_port=http,
-        http_host=http_host,
-        tile_width=tile_width,
-        tile_height=tile_height,
-        display_fps=display_fps,
-        detection_ttl_seconds=detection_ttl,
-        stale_after_seconds=stale_after,
-        min_confidence=min_confidence,
-        mqtt_host=mqtt_host,
-        mqtt_port=mqtt_port,
-        mqtt_username=mqtt_username,
-        mqtt_password=mqtt_password,
-        mqtt_tls=mqtt_tls,
-        mqtt_ca_file=mqtt_ca_file,
-        mqtt_cert_file=mqtt_cert_file,
-        mqtt_key_file=mqtt_key_file,
-        mqtt_topic_prefix=topic_prefix,
-        tenant=tenant,
+    flags: dict[str, tuple[str, object]] = {
+        "streams.rtsp_transport": ("--rtsp-transport", rtsp_transport),
+        "wall.http_host": ("--http-host", http_host),
+        "wall.tile_width": ("--tile-width", tile_width),
+        "wall.tile_height": ("--tile-height", tile_height),
+        "wall.display_fps": ("--display-fps", display_fps),
+        "wall.detection_ttl_seconds": ("--detection-ttl", detection_ttl),
+        "wall.stale_after_seconds": ("--stale-after", stale_after),
+        "wall.min_confidence": ("--min-confidence", min_confidence),
+        "broker.host": ("--mqtt-host", mqtt_host),
+        "broker.port": ("--mqtt-port", mqtt_port),
+        "broker.username": ("--mqtt-username", mqtt_username),
+        "broker.password": ("--mqtt-password", mqtt_password),
+        "broker.tls": ("--mqtt-tls", mqtt_tls),
+        "broker.ca_file": ("--mqtt-ca-file", mqtt_ca_file),
+        "broker.cert_file": ("--mqtt-cert-file", mqtt_cert_file),
+        "broker.key_file": ("--mqtt-key-file", mqtt_key_file),
+        "broker.topic_prefix": ("--topic-prefix", topic_prefix),
+    }
+    overrides = (
+        *settings.from_flags(flags),
+        *settings.from_uris(uris, n, stream_server, first_source_id=first_source_id, tenant=tenant),
     )
-    _run(settings, snapshot=snapshot, after_s=after, wants_window=not no_window)
+    site, _ = number_cameras(settings.site_reader(config, overrides)(), first=first_source_id or 0)
+    told = wall_settings(site, tenant)
+    # a page that nobody asked for is no reason to do without a window
+    port = told.http_port if http is None and "http_port" in site.wall.model_fields_set else http
+    told = told.model_copy(update={"http_port": port})
+    _run(told, snapshot=snapshot, after_s=after, wants_window=not no_window)
 
 
 def _run(settings: "VideoWallConfig", *, snapshot: Path | None, after_s: float | None, wants_window: bool) -> None:

@@ -38,15 +38,15 @@ class CameraConfig(BaseModel):
     source_id: int | None = Field(
         default=None, ge=0, le=1_000_000_000, description="Its number in events; none: the next free one."
     )
-    decode: DecodeWord | None = Field(default=None, description="As `decode` of the processor, for this camera.")
-    hwaccel: HwaccelWord | None = Field(default=None, description="As `hwaccel` of the processor, for this camera.")
-    max_fps: MaxFps | None = Field(default=None, description="As `max_fps` of the processor, for this camera.")
-    quiet_s: QuietSeconds | None = Field(default=None, description="As `quiet_s` of the processor, for this camera.")
+    decode: DecodeWord | None = Field(default=None, description="As `decode` of `streams`, for this camera.")
+    hwaccel: HwaccelWord | None = Field(default=None, description="As `hwaccel` of `streams`, for this camera.")
+    max_fps: MaxFps | None = Field(default=None, description="As `max_fps` of `streams`, for this camera.")
+    quiet_s: QuietSeconds | None = Field(default=None, description="As `quiet_s` of `streams`, for this camera.")
     rtsp_transport: RtspTransport | None = Field(
-        default=None, description="As `rtsp_transport` of the processor, for this camera."
+        default=None, description="As `rtsp_transport` of `streams`, for this camera."
     )
-    record: RecordingModeText | None = Field(default=None, description="As `mode` of the recording, for this camera.")
-    model_id: ModelText | None = Field(default=None, description="As `model_id` of the processor, for this camera.")
+    record: RecordingModeText | None = Field(default=None, description="As `mode` of `storage`, for this camera.")
+    model_id: ModelText | None = Field(default=None, description="As `model_id` of `models`, for this camera.")
     zones: Annotated[tuple[ZoneConfig, ...], Field(max_length=MAX_SHAPES)] = Field(
         default=(), description="Named areas of its picture, for events, counts and rules."
     )

@@ -18,7 +18,7 @@ class ControlConfig(BaseModel):
     model_config = _FROZEN
 
     enabled: bool = Field(default=True, description="Take commands from the broker; status is published either way.")
-    key: SecretStr | None = Field(
+    key: Annotated[SecretStr, Field(min_length=16)] | None = Field(
         default=None,
         description="Shared key of at least 16 characters: only commands that are signed with it are taken.",
     )

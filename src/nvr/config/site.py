@@ -6,8 +6,10 @@ What each component gets of it is in `nvr.config.derive`; how the file is read, 
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from nvr.config import site_checks
 from nvr.config.broker import HostName, Port
 from nvr.config.camera import CameraConfig, DecodeWord, HwaccelWord, MaxFps, QuietSeconds
 from nvr.config.models import ModelText
@@ -16,7 +18,7 @@ from nvr.config.recording import RecordingConfig
 from nvr.config.streams import PositiveSeconds, RtspTransport
 from nvr.config.wall import TileSide
 from nvr.core.errors import ConfigurationError
-from nvr.core.names import check_tenant
+from nvr.core.names import check_name, check_tenant
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -54,6 +56,20 @@ class BrokerSection(BaseModel):
         description="Topic of detections without the source id; none: `nvr/detections`, or `nvr/{tenant}/detections`.",
     )
     qos: Literal[0, 1, 2] = Field(default=0, description="QoS of detections: 0 is cheapest, 1 survives a lost packet.")
+    enabled: bool = Field(
+        default=True,
+        description="False: nothing is published and no command is heard, where `jsonl_path` or recording is enough.",
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if not self.tls and (self.ca_file or self.cert_file or self.tls_insecure):
+            raise ValueError("ca_file, cert_file and tls_insecure mean nothing without tls: true")
+        if self.password is not None and self.username is None:
+            raise ValueError("password means nothing without username")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together, only one is given")
+        return self
 
 
 class ModelsSection(BaseModel):
@@ -128,7 +144,7 @@ class StreamsSection(BaseModel):
 
 
 class SiteCamera(CameraConfig):
-    """A camera of the installation."""
+    """A camera; what is none here is as `streams`, `models` and `storage` say."""
 
     enabled: bool = Field(default=True, description="False keeps its settings and does not connect to it.")
     tenant: str | None = Field(default=None, description="Which of `tenants` it belongs to; none: the default one.")
@@ -160,6 +176,14 @@ class ProcessorsSection(BaseModel):
     watchdog_timeout_s: PositiveSeconds = Field(
         default=10.0, description="How long a camera may deliver no picture, or the detector no answer, before that."
     )
+
+    @model_validator(mode="after")
+    def _check_prefix(self) -> Self:
+        try:
+            check_name(f"{self.instance_prefix}-64", "instance")
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
+        return self
 
 
 class WallSection(BaseModel):
@@ -234,3 +258,16 @@ class NvrConfig(BaseModel):
         default=HomeAssistantConfig(), description="Devices that Home Assistant finds by itself."
     )
     log: LogConfig = Field(default=LogConfig(), description="What is written to stderr.")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        mistakes = list(site_checks.mistakes(self))
+        if mistakes:  # with their places, which a ValueError could not tell
+            raise ValidationError.from_exception_data(
+                type(self).__name__,
+                [
+                    InitErrorDetails(type=PydanticCustomError("site", "{said}", {"said": said}), loc=path, input=value)
+                    for path, said, value in mistakes
+                ],
+            )
+        return self

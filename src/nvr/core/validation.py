@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from nvr.core.masking import MASK, mask_credentials
 
@@ -22,9 +23,14 @@ def first_problem(error: ValidationError) -> str:
     first = problems[0]
     field = ".".join(str(part) for part in first["loc"])
     rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    value = MASK if _SECRET_FIELD.search(field) else _shorten(first["input"])
-    problem = f"{first['msg'].removeprefix('Value error, ')}{'' if value is None else f', got {value}'}{rest}"
+    problem = f"{describe_problem(first, field)}{rest}"
     return f"{field}: {problem}" if field else problem
+
+
+def describe_problem(problem: ErrorDetails, field: str) -> str:
+    """Return what is wrong with a field, and the value given unless it may be a secret."""
+    value = MASK if _SECRET_FIELD.search(field) else _shorten(problem["input"])
+    return f"{problem['msg'].removeprefix('Value error, ')}{'' if value is None else f', got {value}'}"
 
 
 def _shorten(value: object, limit: int = 60) -> str | None:

@@ -87,7 +87,7 @@ class RecordingService:
             ConfigurationError: There is no root, or no tenant may have that name.
         """
         if config.root is None:
-            raise ConfigurationError("nothing can be recorded: recording.root names no folder")
+            raise ConfigurationError("nothing can be recorded: storage.root names no folder")
         self._config = config
         self._root: Path = config.root
         self._tenant = DEFAULT_TENANT if tenant is None else check_tenant(tenant)

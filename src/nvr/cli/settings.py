@@ -1,0 +1,86 @@
+"""How options, environment, file and defaults become the settings of a command: the former win."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nvr.cli import options
+
+if TYPE_CHECKING:
+    from nvr.config import NvrConfig
+    from nvr.config.overrides import Override
+
+DEFAULT_MODE = "continuous+events"
+"""Of who names a folder to record into and nothing else."""
+
+
+def site_reader(config: Path | None, overrides: "tuple[Override, ...]" = ()) -> "Callable[[], NvrConfig]":
+    """Return what reads the settings of a command, anew at each call: options over `NVR_…` variables over the file.
+
+    The function raises ConfigurationError where the file, a variable or an option is wrong.
+    """
+    environment = dict(os.environ)
+
+    def read() -> "NvrConfig":
+        from nvr.config.file import read_config
+        from nvr.config.overrides import from_environment
+
+        fallbacks = tuple(each for each in overrides if each.is_fallback)
+        wins = tuple(each for each in overrides if not each.is_fallback)
+        return read_config(config, environment, overrides=(*fallbacks, *from_environment(environment), *wins)).config
+
+    return read
+
+
+def from_flags(flags: Mapping[str, tuple[str, object]]) -> "tuple[Override, ...]":
+    """Return the settings that options give: by setting, such as `broker.host`, the option and its value or None."""
+    from nvr.config.overrides import Override
+
+    return tuple(
+        Override(tuple(setting.split(".")), value, flag)
+        for setting, (flag, value) in flags.items()
+        if value is not None
+    )
+
+
+def from_uris(
+    uris: list[str] | None,
+    n: int | None,
+    stream_server: str | None,
+    *,
+    first_source_id: int | None,
+    tenant: str | None,
+) -> "tuple[Override, ...]":
+    """Return the cameras that the command line names, in place of those of the file; nothing where it names none.
+
+    Raises:
+        ConfigurationError: URIs and a stream server are both given, or a number without a server.
+    """
+    from nvr.config.overrides import Override
+
+    named = options.stream_uris(uris, n, stream_server)
+    if named is None:
+        return ()
+    cameras = [
+        {"uri": uri, "source_id": number, "tenant": tenant} for number, uri in enumerate(named, first_source_id or 0)
+    ]
+    tenants = () if tenant is None else (Override(("tenants",), [{"name": tenant}], "--tenant"),)
+    return (Override(("cameras",), cameras, "command line"), *tenants)
+
+
+def max_fps(rate: float | None) -> "tuple[Override, ...]":
+    """Return the setting of `--max-fps`, where 0 means no limit."""
+    from nvr.config.overrides import Override
+
+    return () if rate is None else (Override(("streams", "max_fps"), rate or None, "--max-fps"),)
+
+
+def recording(root: Path | None, mode: str | None) -> "tuple[Override, ...]":
+    """Return the settings of `--recordings` and `--record`; who names only a folder wants something in it."""
+    from nvr.config.overrides import Override
+
+    given = from_flags({"storage.root": ("--recordings", root), "storage.mode": ("--record", mode)})
+    if root is None or mode is not None:
+        return given
+    return (*given, Override(("storage", "mode"), DEFAULT_MODE, "--recordings", is_fallback=True))

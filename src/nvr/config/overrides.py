@@ -1,0 +1,144 @@
+"""Settings from the environment and the command line, which stand above the file; pure."""
+
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+
+from nvr.config.known_settings import advice, nested_model
+from nvr.config.problems import Problem, SettingPath, SettingsError
+from nvr.config.site import NvrConfig
+from nvr.config.yaml_tree import compose, content_of
+
+PREFIX = "NVR_"
+_SEPARATOR = "__"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One setting from above the file."""
+
+    path: SettingPath
+    value: object
+    origin: str
+    """Which variable or option says so."""
+    is_fallback: bool = False
+    """It counts only where the file says nothing about the setting; then it stands before those that always count."""
+
+
+def sections() -> dict[str, type[BaseModel]]:
+    """Return the sections that hold settings of their own, which variables and options can set."""
+    models = {name: nested_model(field.annotation) for name, field in NvrConfig.model_fields.items()}
+    return {name: model[1] for name, model in models.items() if model is not None and model[0] == "one"}
+
+
+def variable_of(section: str, setting: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"{PREFIX}{section.upper()}{_SEPARATOR}{setting.upper()}"
+
+
+def is_setting_variable(name: str) -> bool:
+    """Tell whether a variable is meant as a setting: `NVR_<SECTION>__<SETTING>`."""
+    return name.startswith(PREFIX) and _SEPARATOR in name
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without its settings, for a child whose file has them already."""
+    return {name: value for name, value in environment.items() if not is_setting_variable(name)}
+
+
+def from_environment(environment: Mapping[str, str]) -> tuple[Override, ...]:
+    """Return the settings that `NVR_<SECTION>__<SETTING>` variables give.
+
+    Texts are taken as they are; numbers, lists and the like are read as YAML, lists of words also with commas. A
+    variable that is set to nothing means null where a setting may be.
+
+    Raises:
+        SettingsError: There is no such section or setting, or a value is no YAML; holds all such problems.
+    """
+    known = {
+        variable_of(section, setting): (section, setting, field.annotation)
+        for section, model in sections().items()
+        for setting, field in model.model_fields.items()
+    }
+    problems, overrides = list[Problem](), list[Override]()
+    for name in sorted(filter(is_setting_variable, environment)):
+        if name not in known:
+            problems.append(Problem((), _unknown_variable(name, known), "environment"))
+            continue
+        section, setting, annotation = known[name]
+        try:
+            value = _value(environment[name], annotation, name)
+        except SettingsError as error:
+            problems += [Problem((section, setting), each.message, name) for each in error.problems]
+            continue
+        overrides.append(Override((section, setting), value, name))
+    if problems:
+        raise SettingsError(problems)
+    return tuple(overrides)
+
+
+def effective(content: object, overrides: Iterable[Override]) -> tuple[Override, ...]:
+    """Return the overrides without those that the content makes idle."""
+    return tuple(each for each in overrides if not (each.is_fallback and _says(content, each.path)))
+
+
+def _says(content: object, path: SettingPath) -> bool:
+    for step in path:
+        if not isinstance(content, dict) or step not in content:
+            return False
+        content = content[step]
+    return True
+
+
+def with_overrides(content: object, overrides: Iterable[Override]) -> object:
+    """Return a content with settings in place of what it says itself; what is no section stays as it is."""
+    if not isinstance(content, dict):
+        return content
+    changed: dict[object, object] = dict(content)
+    for override in overrides:
+        if len(override.path) == 1:
+            changed[override.path[0]] = override.value
+            continue
+        section, setting = override.path
+        if isinstance(before := {} if changed.get(section) is None else changed[section], dict):
+            changed[section] = {**before, setting: override.value}
+    return changed
+
+
+def _unknown_variable(name: str, known: Iterable[str]) -> str:
+    section, _, setting = name.removeprefix(PREFIX).lower().partition(_SEPARATOR)
+    if (model := sections().get(section)) is not None and (said := advice(setting, model)):
+        return f"{name[:120]}: there is no such setting{said.replace('mean ', f'mean {PREFIX}{section.upper()}__')}"
+    near = get_close_matches(name, known, n=1)
+    return f"{name[:120]}: there is no such setting{f', did you mean {near[0]}?' if near else ''}"
+
+
+def _value(text: str, annotation: object, name: str) -> object:
+    choices = _choices(annotation)
+    if not text and type(None) in choices:
+        return None
+    if {str, SecretStr, Path} & choices:
+        return text
+    value = content_of(compose(text, name, read_text=_as_it_is, read_secret=_no_secret), name)
+    if isinstance(value, str) and tuple in {get_origin(choice) for choice in choices}:
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
+
+
+def _choices(annotation: object) -> set[object]:
+    if get_origin(annotation) in {Union, types.UnionType}:
+        return set().union(*map(_choices, get_args(annotation)))
+    return _choices(get_args(annotation)[0]) if get_origin(annotation) is Annotated else {annotation}
+
+
+def _as_it_is(text: str) -> tuple[str, bool]:
+    return text, False
+
+
+def _no_secret(_name: str) -> tuple[str, bool]:
+    raise ValueError("!secret is for files only")

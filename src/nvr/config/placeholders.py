@@ -1,0 +1,67 @@
+"""`${NAME}` in the texts of a configuration file, and what must not be shown of them; pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from nvr.core.masking import MASK
+
+_PLACEHOLDER = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<or>:-(?P<default>[^}]*))?\}|\$\{")
+_SECRET_NAME = re.compile(r"pass|pwd|psw|secret|token|key|auth|credential", re.IGNORECASE)
+
+_KNOWN_BY = 8
+"""Signs of a secret by which it is found in a message, which may quote its beginning only."""
+
+
+def fill_in(text: str, environment: Mapping[str, str]) -> tuple[str, bool]:
+    """Return a text with each `${NAME}` or `${NAME:-default}` filled in, and whether that made it a secret.
+
+    `$$` stands for one `$`; a `$` before anything but `{` is only that. A variable that is set to nothing counts as
+    missing, as in a shell.
+
+    Raises:
+        ValueError: A variable is missing and has no default, or a `${` is no placeholder; names the variable.
+    """
+    is_secret = False
+
+    def fill(found: re.Match[str]) -> str:
+        nonlocal is_secret
+        if found[0] == "$$":
+            return "$"
+        name = found["name"]
+        if name is None:
+            raise ValueError("${ begins no ${NAME} or ${NAME:-default}: write $${ for these signs themselves")
+        value = environment.get(name, "")
+        if not value and found["or"] is None:
+            raise ValueError(f"the environment variable {name} is not set")
+        is_secret = is_secret or (bool(value) and _SECRET_NAME.search(name) is not None)
+        return value or found["default"]
+
+    return (_PLACEHOLDER.sub(fill, text), is_secret) if "$" in text else (text, False)
+
+
+def escape(text: str) -> str:
+    """Return what is written into a file so that it is read as `text`."""
+    return text.replace("$", "$$")
+
+
+def scrub(message: str, secrets: Iterable[str]) -> str:
+    """Return a message without any of the secrets, also where it quotes or cuts them."""
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        for spelling in {secret, repr(secret)[1:-1]}:
+            message = _without(message, spelling)
+    return message
+
+
+def _without(message: str, secret: str) -> str:
+    if not secret.strip():
+        return message
+    if len(secret) < _KNOWN_BY // 2:  # a sign or two would be found in every word
+        return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, message)
+    start = message.find(secret[:_KNOWN_BY])
+    while start >= 0:
+        end = start
+        while end < len(message) and end - start < len(secret) and message[end] == secret[end - start]:
+            end += 1
+        message = f"{message[:start]}{MASK}{message[end:]}"
+        start = message.find(secret[:_KNOWN_BY], start + len(MASK))
+    return message
