@@ -10,12 +10,12 @@ from nvr.config.camera import CameraConfig
 from nvr.core.clock import ManualClock
 from nvr.core.errors import InvalidInputError
 from nvr.detection.detections import Detections
-from nvr.detection.region_planner import RegionPlan, RegionSettings
+from nvr.detection.region_planner import RegionPlan
 from nvr.detection.regions import Region
 from nvr.events.schema import DetectionEvent
 from nvr.events.track_event import TrackEvent
 from nvr.media.frame import Frame
-from nvr.processor.analyst import CameraAnalyst, ModelFacts
+from nvr.processor.analyst import AnalystSettings, CameraAnalyst, ModelFacts
 from tests.media.frames import make_frame
 
 MODEL = ModelFacts("m", ("person", "car"), inference_time_ms=12.0)
@@ -25,7 +25,8 @@ LEFT = {"name": "left", "polygon": ((0, 0), (0.5, 0), (0.5, 1), (0, 1))}
 
 def analyst(**camera: object) -> CameraAnalyst:
     config = CameraConfig.model_validate({"uri": "rtsp://192.0.2.1/live", **camera})
-    return CameraAnalyst(3, config, instance_id="p", classes=("person",), regions=RegionSettings(), clock=ManualClock())
+    settings = AnalystSettings(config, "p", frozenset({"person"}))
+    return CameraAnalyst(3, lambda: settings, clock=ManualClock())
 
 
 def frame(number: int) -> Frame:

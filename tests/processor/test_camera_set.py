@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nvr.config.camera import CameraConfig
-from nvr.core.errors import ConfigurationError
+from nvr.core.errors import ConfigurationError, StreamError
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events.schema import DetectionEvent
 from nvr.media.frame import Frame
@@ -97,14 +97,14 @@ def test_a_paused_camera_hangs_up_and_comes_back(simulator: Simulator, start: ty
     cameras = running.processor.cameras
     running.wait_for(0)
     running.wait_for(1)
-    cameras.pause(1)
+    assert cameras.pause([1], hang_up=True) == (1,)
     wait_until(lambda: cameras.get(1).detect.state is StreamState.PAUSED, "camera 1 is paused")
     wait_until(lambda: simulator.clients(1) == 0, "its connection is closed")
     n_frames = len(running.frames[1])
     running.wait_for(0, 10)
     assert len(running.frames[1]) <= n_frames + 1, "at most what was with the detector already"
     wait_until(lambda: any(change.new is HealthState.PAUSED for change in running.health), "it is told")
-    cameras.resume(1)
+    cameras.resume([1])
     running.wait_for(1)
     assert running.decoded(0)[1] == running.decoded(1)[1] == 0
 
@@ -113,9 +113,11 @@ def test_a_camera_is_retuned_without_a_new_connection(simulator: Simulator, star
     running = start(simulator.uri(0), simulator.uri(1))
     cameras = running.processor.cameras
     running.wait_for(0)
-    assert cameras.retune(0, decode="keyframes").decode == "keyframes"
+    camera = cameras.get(0).config
+    cameras.update(0, camera.model_copy(update={"decode": "keyframes"}))
+    assert cameras.get(0).config.decode == "keyframes"
     wait_until(lambda: cameras.get(0).detect.stats.decoding.dozed > FPS, "it passes over what is between key frames")
-    cameras.retune(0, decode="all", max_fps=2)
+    cameras.update(0, camera.model_copy(update={"decode": "all", "max_fps": 2}))
     dozed = cameras.get(0).detect.stats.decoding.dozed
     running.wait_for(0, 4)
     assert cameras.get(0).detect.stats.decoding.dozed <= dozed + FPS
@@ -139,20 +141,24 @@ def test_main_and_sub_stream_are_one_camera(simulator: Simulator, start: type[Ru
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"uri": "rtsp://10.0.0.9/x"}, "uri of camera 0 cannot be retuned, expected one of decode, hwaccel, max_fps"),
-        ({"decode": "some"}, "camera 0: decode"),
+        ({"source_id": 4}, "camera 0 keeps its number, got source_id 4"),
         ({"hwaccel": "abacus"}, "hwaccel 'abacus': expected one of auto, none"),
-        ({"max_fps": -1}, "camera 0: max_fps"),
+        ({"record": "continuous"}, "camera 0 is to be recorded .*, and this processor records nothing"),
+        ({"model_id": "yolox-nanoo"}, "yolox-nanoo"),
+        ({"uri": "rtsp://127.0.0.1:1/dead"}, "camera 0 goes on as it was: .* refuses the connection"),
     ],
 )
-def test_what_cannot_be_retuned_is_refused_and_nothing_changes(
+def test_a_change_that_cannot_be_is_refused_and_the_camera_goes_on(
     simulator: Simulator, start: type[Running], changes: dict[str, object], message: str
 ) -> None:
     running = start(simulator.uri(0))
     before = running.processor.cameras.get(0).config
-    with pytest.raises(ConfigurationError, match=message):
-        running.processor.cameras.retune(0, **changes)
+    camera = before.model_copy(update=changes)
+    with pytest.raises((ConfigurationError, StreamError), match=message):
+        running.processor.update_camera(0, camera)
     assert running.processor.cameras.get(0).config == before
+    running.wait_for(0)
+    assert running.processor.cameras.get(0).detect.stats.sessions == 1
 
 
 def test_an_unknown_camera_and_a_taken_number_are_named(simulator: Simulator, start: type[Running]) -> None:

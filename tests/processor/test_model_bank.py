@@ -10,7 +10,7 @@ import pytest
 from nvr.config.camera import CameraConfig
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import SystemClock
-from nvr.core.errors import ConfigurationError
+from nvr.core.errors import ConfigurationError, ModelError
 from nvr.events.schema import DetectionEvent
 from nvr.events.track_event import TrackEvent
 from nvr.processor.model_bank import ModelBank
@@ -93,8 +93,8 @@ def test_a_model_that_cannot_be_had_leaves_the_old_one(site: Site, tmp_path: Pat
 def test_what_is_not_in_use_cannot_be_replaced_nor_chosen(site: Site) -> None:
     with pytest.raises(ConfigurationError, match="model motion is not in use, expected one of"):
         site.bank.swap("motion", instead_of="motion")
-    with pytest.raises(ConfigurationError, match="camera 7: model motion is not loaded"):
-        site.bank.admit(7, CameraConfig(uri=URI, model_id="motion"))
+    with pytest.raises(ModelError, match="yolox-nanoo"):
+        site.bank.admit(7, CameraConfig(uri=URI, model_id="yolox-nanoo"))
 
 
 def test_a_camera_that_is_gone_is_forgotten_with_its_frames(site: Site) -> None:

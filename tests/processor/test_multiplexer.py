@@ -8,12 +8,11 @@ from nvr.config.camera import CameraConfig
 from nvr.core.backoff import Backoff
 from nvr.core.clock import Clock, SystemClock
 from nvr.detection.detections import Detections, Detector, Image
-from nvr.detection.region_planner import RegionSettings
 from nvr.events.schema import DetectionEvent
 from nvr.events.track_event import TrackEvent
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
-from nvr.processor.analyst import CameraAnalyst
+from nvr.processor.analyst import AnalystSettings, CameraAnalyst
 from nvr.processor.model_slot import ModelSlot
 from nvr.processor.multiplexer import Multiplexer, rank
 from tests.detection.test_canvas_detector import CANVAS, BlockDetector
@@ -46,7 +45,7 @@ def multiplexer(
 
 def analyst(source_id: int, clock: Clock, zones: Sequence[object]) -> CameraAnalyst:
     camera = CameraConfig.model_validate({"uri": "rtsp://192.0.2.1/live", "zones": zones})
-    return CameraAnalyst(source_id, camera, instance_id="p", classes=(), regions=RegionSettings(), clock=clock)
+    return CameraAnalyst(source_id, lambda: AnalystSettings(camera, "p"), clock=clock)
 
 
 def has(events: list[DetectionEvent], n: int) -> bool:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from nvr.core.errors import ConfigurationError
 from nvr.media.mp4_repair import check
 from nvr.media.parameters import StreamParameters
 from nvr.recording.disk import Activity
@@ -121,13 +120,9 @@ def test_a_segment_that_was_deleted_or_protected_meanwhile_is_left_alone(tmp_pat
     assert not camera.is_paused()
 
 
-def test_on_demand_is_refused_where_it_is_no_reason(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="camera 7: recording on demand is not among its modes, events"):
-        Camera(tmp_path, "events").recorder.record_start(10)
-
-
-def test_on_demand_is_recorded_from_its_start_to_its_stop(tmp_path: Path) -> None:
-    camera = Camera(tmp_path, "on_demand").start()
+@pytest.mark.parametrize("modes", ["on_demand", "off", "events"])
+def test_on_demand_is_recorded_from_its_start_to_its_stop_whatever_the_mode(tmp_path: Path, modes: str) -> None:
+    camera = Camera(tmp_path, modes).start()
     camera.send(60)
     camera.recorder.record_start(100)
     wait_until(lambda: camera.written == 10, "the newest GOP is written")

@@ -13,7 +13,7 @@ import pytest
 
 from nvr.config.recording import RecordingConfig
 from nvr.core.clock import ManualClock
-from nvr.core.errors import ConfigurationError
+from nvr.core.errors import ConfigurationError, StorageError, StreamError
 from nvr.events.recording_event import SegmentEvent
 from nvr.events.schema import BoundingBox, Detection, DetectionEvent
 from nvr.media.packet import MediaPacket
@@ -252,9 +252,58 @@ def test_modes_are_changed_at_run_time(tmp_path: Path) -> None:
         station.service.record_stop(1)
         wait_until(lambda: len(station.events) == 1, "it is finished")
         assert (station.events[0].kind, station.events[0].end_reason) == ("on-demand", "stopped")
-        station.service.set_mode(1, "off")
-        with pytest.raises(ConfigurationError, match="not among its modes, off"):
-            station.service.record_start(1)
+        station.service.set_mode(1, None)
+        station.send_unwanted(1, 30)
+        assert len(station.events) == 1, "the configuration says off"
+
+
+def test_new_settings_take_effect_on_what_comes(tmp_path: Path) -> None:
+    with Station(tmp_path, NO_LIMITS.model_copy(update={"mode": "continuous"})) as station:
+        station.add(1)
+        station.add(2, "off")
+        station.send(1, 60)
+        wait_until(lambda: len(station.events) == 1, "a segment of 2 s")
+        changes = {"segment_s": 1.0, "mode": "on_demand", "pre_roll_s": 9.0, "max_total_gb": 1e-9}
+        assert station.service.apply(NO_LIMITS.model_copy(update={"root": tmp_path} | changes)) == ("pre_roll_s",)
+        wait_until(lambda: len(station.events) == 2, "recording ends with its reason")
+        station.service.set_mode(1, "continuous")
+        station.send_unwanted(1, 90)
+        wait_until(lambda: len(station.events) >= 4, "segments go on")
+        assert [event.duration_ms for event in station.events[2:4]] == [1000, 1000]
+        wait_until(lambda: station.on_disk()[:1] != [station.events[0].path], "the oldest are over the new limit")
+        assert station.service.apply(NO_LIMITS.model_copy(update={"root": tmp_path} | changes)) == ("pre_roll_s",)
+
+
+def test_a_snapshot_is_the_newest_picture_and_is_announced_under_the_new_name(tmp_path: Path) -> None:
+    with Station(tmp_path) as station:
+        station.add(1, "off")
+        with pytest.raises(StreamError, match="camera 1: no picture has come yet"):
+            station.service.snapshot(1)
+        station.send_unwanted(1, 60)
+        station.service.rename("barn")
+        event = station.service.snapshot(1)
+        assert station.events == [event]
+        assert (event.type, event.kind, event.start, event.instance_id) == ("snapshot", "on-demand", at(2.36), "barn")
+        with av.open(io.BytesIO((tmp_path / event.path).read_bytes()), "r", format="jpeg_pipe") as container:
+            (picture,) = container.decode(video=0)
+        assert (picture.width, picture.height) == (160, 96)
+        assert len((tmp_path / event.path).read_bytes()) == event.size_bytes
+        with pytest.raises(ConfigurationError, match="camera 5 is not recorded"):
+            station.service.snapshot(5)
+        station.clock.advance(60)
+        with pytest.raises(StreamError, match="camera 1: its newest picture is 60 s old, expected 10 at most"):
+            station.service.snapshot(1)
+    with pytest.raises(StorageError, match="camera 1: nothing is recorded any more"):
+        station.service.snapshot(1)
+
+
+def test_a_snapshot_that_the_disk_does_not_take_is_told(tmp_path: Path) -> None:
+    with Station(tmp_path / "not mounted") as station:
+        station.add(1, "off")
+        station.send_unwanted(1, 30)
+        with pytest.raises(StorageError, match="camera 1: a snapshot cannot be written"):
+            station.service.snapshot(1)
+    assert station.events == []
 
 
 def test_on_demand_is_bounded_by_the_configuration(tmp_path: Path) -> None:

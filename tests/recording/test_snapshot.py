@@ -31,7 +31,7 @@ def wanted(second: float) -> Candidate:
 
 
 def worker(root: Path, events: list[SegmentEvent]) -> SnapshotWorker:
-    return SnapshotWorker(root, "default", instance_id="i", clock=ManualClock(NOON), on_snapshot=events.append)
+    return SnapshotWorker(root, "default", instance_id=lambda: "i", clock=ManualClock(NOON), on_snapshot=events.append)
 
 
 def test_a_snapshot_is_the_frame_of_its_time_beside_the_segments(tmp_path: Path) -> None:

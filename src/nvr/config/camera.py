@@ -19,6 +19,7 @@ from nvr.config.zones import (
 DecodeWord = Literal["adaptive", "all", "nonref", "keyframes"]
 HwaccelWord = Annotated[str, Field(pattern=r"^[a-z0-9_]{2,20}$")]
 MaxFps = Annotated[float, Field(gt=0, le=240, allow_inf_nan=False)]
+Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 QuietSeconds = Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False)]
 
 
@@ -47,6 +48,9 @@ class CameraConfig(BaseModel):
     )
     record: RecordingModeText | None = Field(default=None, description="As `mode` of `storage`, for this camera.")
     model_id: ModelText | None = Field(default=None, description="As `model_id` of `models`, for this camera.")
+    confidence_threshold: Confidence | None = Field(
+        default=None, description="As `confidence_threshold` of `models`, for this camera."
+    )
     zones: Annotated[tuple[ZoneConfig, ...], Field(max_length=MAX_SHAPES)] = Field(
         default=(), description="Named areas of its picture, for events, counts and rules."
     )

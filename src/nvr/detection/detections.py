@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,4 +111,18 @@ class Detector(Protocol):
 
     def close(self) -> None:
         """Free the network; the detector cannot be used afterwards."""
+        ...
+
+
+@runtime_checkable
+class AdjustableDetector(Protocol):
+    """A detector whose threshold can be changed while it is in use, by the thread that asks it."""
+
+    @property
+    def confidence_threshold(self) -> float:
+        """What is weaker is not reported, 0..1."""
+        ...
+
+    def set_confidence_threshold(self, confidence: float) -> None:
+        """Report from the next image on what is at least so sure, 0..1."""
         ...

@@ -82,6 +82,15 @@ class MotionDetector:
         """None: it compares whole pictures of a camera."""
         return None
 
+    @property
+    def confidence_threshold(self) -> float:
+        """See `AdjustableDetector`."""
+        return self._confidence_threshold
+
+    def set_confidence_threshold(self, confidence: float) -> None:
+        """See `AdjustableDetector`."""
+        self._confidence_threshold = confidence
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """See `Detector.infer`."""
         ids = range(len(images)) if source_ids is None else source_ids

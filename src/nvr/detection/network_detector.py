@@ -37,7 +37,8 @@ class NetworkDetector:
         self._spec = spec
         self._class_names = spec.class_names
         self._preprocessor = Preprocessor(spec)
-        self._decoder = make_decoder(spec, selection, [output.name for output in network.signature.outputs])
+        self._output_names = [output.name for output in network.signature.outputs]
+        self._decoder = make_decoder(spec, selection, self._output_names)
         self._selection = selection
         self._decoders: dict[int, Decoder] = {}
         self._leaves_out_rows = network.has_free_height and not network.has_real_batches and can_leave_out_rows(spec)
@@ -70,6 +71,17 @@ class NetworkDetector:
     def canvas_size_px(self) -> tuple[int, int]:
         """Width and height of the network's input."""
         return self._spec.input_width_px, self._spec.input_height_px
+
+    @property
+    def confidence_threshold(self) -> float:
+        """See `AdjustableDetector`."""
+        return self._selection.confidence_threshold
+
+    def set_confidence_threshold(self, confidence: float) -> None:
+        """See `AdjustableDetector`."""
+        self._selection = replace(self._selection, confidence_threshold=confidence)
+        self._decoder = make_decoder(self._spec, self._selection, self._output_names)
+        self._decoders = {}
 
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """See `Detector.infer`; the sources make no difference here."""

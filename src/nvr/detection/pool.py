@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from nvr.core.errors import InvalidInputError
-from nvr.detection.detections import Detections, Detector, Image
+from nvr.detection.detections import AdjustableDetector, Detections, Detector, Image
 
 
 class DetectorPool:
@@ -53,6 +53,17 @@ class DetectorPool:
     def canvas_size_px(self) -> tuple[int, int] | None:
         """As of the detectors."""
         return self._first.canvas_size_px
+
+    @property
+    def confidence_threshold(self) -> float:
+        """See `AdjustableDetector`; 0 of detectors that are none."""
+        return self._first.confidence_threshold if isinstance(self._first, AdjustableDetector) else 0.0
+
+    def set_confidence_threshold(self, confidence: float) -> None:
+        """See `AdjustableDetector`."""
+        for detector in self._detectors:
+            if isinstance(detector, AdjustableDetector):
+                detector.set_confidence_threshold(confidence)
 
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """See `Detector.infer`; raises what the first detector that fails raises, once all have ended."""

@@ -163,6 +163,15 @@ class RoboflowDetector:
         """None: what the model makes of an image before it looks at it is its own affair."""
         return None
 
+    @property
+    def confidence_threshold(self) -> float:
+        """See `AdjustableDetector`."""
+        return self._confidence_threshold
+
+    def set_confidence_threshold(self, confidence: float) -> None:
+        """See `AdjustableDetector`: each batch tells the worker."""
+        self._confidence_threshold = confidence
+
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """Find objects in a batch of images of any sizes; one answer per image, in order.
 

@@ -11,7 +11,7 @@ from nvr.media.packet import MediaPacket
 from nvr.media.packet_watch import PacketWatch
 from nvr.media.sleep_policy import DEFAULT_QUIET_S, REFERENCE_AGE_S, SleepPolicy
 
-DecodePolicy = Literal["adaptive", "all", "nonref", "keyframes"]
+DecodePolicy = Literal["adaptive", "all", "nonref", "keyframes", "nothing"]
 
 KEY_FRAME_EVERY_S = 0.45
 """Asleep, key frames are decoded at most so often: some cameras send nothing else."""
@@ -50,7 +50,7 @@ class DecodeCounters:
     thinned: int = 0
     """Frames that were decoded and did not go to the sink, which wants fewer."""
     dozed: int = 0
-    """Packets that were passed over asleep; those of a replay are decoded later all the same."""
+    """Packets that were passed over asleep, of which those of a replay are decoded later, or while nobody looks."""
     asleep: int = 0
     """Of these, those that are not decoded any more: told once the camera is seen to have been quiet."""
     skipped: int = 0
@@ -130,9 +130,11 @@ class AdaptiveDecoder:
             self._decoder = VideoDecoder(self._name, hwaccel=settings.hwaccel, skip=settings.skip)
             self._needs_key_frame = True
         if (before.policy, before.quiet_s) != (settings.policy, settings.quiet_s):
-            self._needs_key_frame = self._needs_key_frame or self._sleep.is_asleep or before.policy == "keyframes"
+            has_gap = self._sleep.is_asleep or before.policy in {"keyframes", "nothing"}
+            self._needs_key_frame = self._needs_key_frame or has_gap
             self._leave_passed_over()
             self._sleep = SleepPolicy(settings.quiet_s)
+            self._quiet_key = None
 
     def feed(
         self, packet: MediaPacket, *, is_late: bool = False, gop_start_before: Callable[[int], int | None]
@@ -150,6 +152,9 @@ class AdaptiveDecoder:
         """
         self._note_place(packet)
         policy = self._settings.policy
+        if policy == "nothing":
+            self._counters.dozed += 1
+            return Step()
         if policy == "keyframes":
             return self._only_key_frames(packet)
         if policy == "adaptive" and self._sleep.is_asleep:

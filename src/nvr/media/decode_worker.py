@@ -175,7 +175,7 @@ class DecodeWorker:
         return packet.starts_gop or self._settings.is_lossless or not self._is_patient()
 
     def _is_patient(self) -> bool:
-        return self._decoder.is_asleep or self._settings.policy == "keyframes"
+        return self._decoder.is_asleep or self._settings.policy in {"keyframes", "nothing"}
 
     def _patience_s(self) -> float:
         if self._is_patient():
@@ -192,7 +192,14 @@ class DecodeWorker:
         self._decoder.retune(settings)
         if settings.max_fps != self._settings.max_fps:
             self._sampler = RateGate(settings.max_fps)
+        begins_to_look = self._settings.policy == "nothing" != settings.policy
         self._settings = settings
+        start = self._ring.newest_gop_start
+        if begins_to_look and start is not None and not settings.is_lossless:
+            # the next key frame may be seconds away; what came before is decoded for what follows
+            self._replay_until = self._ring.end
+            self._catch_up_until_s = self._clock.monotonic() + CATCH_UP_S
+            self._reader.seek(start)
 
     def _read_some(self) -> None:
         expected = self._reader.position

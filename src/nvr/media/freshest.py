@@ -107,6 +107,13 @@ class FreshestFrames:
             self._replaced.pop(source_id, None)
             self._was_taken.notify_all()
 
+    def drop(self, source_id: int) -> None:
+        """Drop what waits of a camera that pauses, and let the taker go round: it may have to say goodbye."""
+        with self._lock:
+            self._waiting.pop(source_id, None)
+            self._was_taken.notify_all()
+            self._has_frames.notify_all()
+
     def replaced(self, source_id: int) -> int:
         """Return how many frames of a camera gave way to newer ones."""
         with self._lock:

@@ -1,7 +1,7 @@
 """What is known of one camera from frame to frame: what usually shows, what moves, who is there."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,22 @@ class ModelFacts:
     """Of the inference that held the frame."""
     has_classes: bool = True
     """False where it only sees that something moves: whatever classes are wanted, they cannot be told apart."""
+    confidence_threshold: float = 0.0
+    """What is weaker does not count, where the camera says nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalystSettings:
+    """What may change while a camera is looked at."""
+
+    camera: CameraConfig
+    """Its zones, lines, masks, filters and threshold."""
+    instance_id: str
+    """Goes into each event."""
+    classes: frozenset[str] = frozenset()
+    """Names that count; empty for all."""
+    regions: RegionSettings = field(default_factory=RegionSettings)
+    """How to look."""
 
 
 class CameraAnalyst:
@@ -48,33 +64,28 @@ class CameraAnalyst:
     def __init__(
         self,
         source_id: int,
-        camera: CameraConfig,
+        read_settings: Callable[[], AnalystSettings],
         *,
-        instance_id: str,
-        classes: Collection[str],
-        regions: RegionSettings,
         clock: Clock,
     ) -> None:
         """Begin without knowledge.
 
         Args:
             source_id: The camera.
-            camera: Its zones, lines, masks and filters.
-            instance_id: Goes into each event.
-            classes: Names that count; empty for all.
-            regions: How to look.
+            read_settings: Asked at each frame; what it returns may become another value at any time.
             clock: For rates, latencies and the numbers of tracks.
         """
         self._source_id = source_id
-        self._camera = camera
-        self._instance_id = instance_id
-        self._classes = frozenset(classes)
-        self._regions = regions
+        self._read_settings = read_settings
+        self._settings = settings = read_settings()
         self._clock = clock
+        camera = settings.camera
         self._rules = ObjectRules(camera.filters, camera.object_masks)
         self._options = TrackerOptions()
         self._tracker = Tracker(first_track_id(clock.now()), self._options)
-        self._lifecycle = TrackLifecycle(source_id, zones=camera.zones, lines=camera.lines, instance_id=instance_id)
+        self._lifecycle = TrackLifecycle(
+            source_id, zones=camera.zones, lines=camera.lines, instance_id=settings.instance_id
+        )
         self._planner: RegionPlanner | None = None
         self._canvas_size_px: Size | None = None
         self._class_names: tuple[str, ...] | None = None
@@ -105,10 +116,11 @@ class CameraAnalyst:
         Raises:
             FrameError: The picture is not what it should be.
         """
+        self._take_settings()
         if self._planner is None or self._canvas_size_px != canvas_size_px:
             self._canvas_size_px = canvas_size_px
-            masks = [mask.polygon for mask in self._camera.motion_masks]
-            self._planner = RegionPlanner(self._source_id, canvas_size_px, self._regions, masks=masks)
+            masks = [mask.polygon for mask in self._settings.camera.motion_masks]
+            self._planner = RegionPlanner(self._source_id, canvas_size_px, self._settings.regions, masks=masks)
         return self._planner.plan(
             small_luma(picture, LUMA_WIDTH_PX),
             (frame.width, frame.height),
@@ -131,6 +143,7 @@ class CameraAnalyst:
             MessageError: The model found what no event can say.
             InvalidInputError: It found what is no box.
         """
+        self._take_settings()
         facts = _facts(frame, model)
         self._look_for_cuts(facts)
         looked_at = None if plan is None or plan.is_full_look else _boxes_of(plan)
@@ -139,7 +152,7 @@ class CameraAnalyst:
             looked_at = np.empty((0, 4), np.float32)
             self._tracker.hold(facts.captured_s)
         else:
-            kept = self._keep(found, facts, has_classes=model.has_classes)
+            kept = self._keep(found, facts, model)
             ids = self._tracker.update(
                 kept.xyxy_px, kept.confidence, kept.class_id, facts.captured_s, looked_at, size_px=facts.size_px
             )
@@ -159,7 +172,7 @@ class CameraAnalyst:
                 *to_detections(loose, model.class_names, zones_at=zones_at, is_held=True),
             ],
             model_id=model.model_id,
-            instance_id=self._instance_id,
+            instance_id=self._settings.instance_id,
             inference_time_ms=model.inference_time_ms,
             fps=self._rate.per_second(now_s),
             now=self._clock.now(),
@@ -177,6 +190,18 @@ class CameraAnalyst:
     def counts(self) -> CountsSnapshot:
         """Return how many stand in each zone and came in, and crossed each line, since this was made."""
         return self._lifecycle.counts()
+
+    def _take_settings(self) -> None:
+        """Go by new settings, if there are: tracks go on, and the next picture is looked at as a whole."""
+        before, self._settings = self._settings, self._read_settings()
+        if self._settings is before:
+            return
+        camera = self._settings.camera
+        self._lifecycle.retune(camera.zones, camera.lines, self._settings.instance_id)
+        if replace(before, instance_id=self._settings.instance_id) != self._settings:
+            self._rules = ObjectRules(camera.filters, camera.object_masks)
+            self._loose = Detections.empty()
+            self.look_again()
 
     def _look_for_cuts(self, facts: FrameFacts) -> None:
         """End all tracks where the frame's size, its time or the classes' numbers do not go on from those before."""
@@ -202,7 +227,8 @@ class CameraAnalyst:
         self._loose = held.joined(new)
         return held
 
-    def _keep(self, found: Detections, facts: FrameFacts, *, has_classes: bool) -> Detections:
+    def _keep(self, found: Detections, facts: FrameFacts, model: ModelFacts) -> Detections:
+        settings = self._settings
         kept = self._rules.keep(
             found.xyxy_px,
             found.confidence,
@@ -210,12 +236,14 @@ class CameraAnalyst:
             class_names=facts.class_names,
             size_px=facts.size_px,
         )
-        if self._classes and has_classes:
-            kept &= np.array([facts.class_name(i) in self._classes for i in found.class_id.tolist()], np.bool_)
+        own = settings.camera.confidence_threshold
+        kept &= found.confidence >= (model.confidence_threshold if own is None else own)
+        if settings.classes and model.has_classes:
+            kept &= np.array([facts.class_name(i) in settings.classes for i in found.class_id.tolist()], np.bool_)
         return found.where(kept)
 
     def _zones_in(self, facts: FrameFacts) -> ZonesAt | None:
-        if not self._camera.zones:
+        if not self._settings.camera.zones:
             return None
 
         def zones_at(xyxy_px: Sequence[float], class_name: str, track_id: int) -> tuple[str, ...]:

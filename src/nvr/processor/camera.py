@@ -8,6 +8,7 @@ from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock
 from nvr.media.adaptive_decoder import DecodeSettings
 from nvr.media.decode_worker import FrameSink
+from nvr.media.decoder import check_hwaccel
 from nvr.media.health import CameraHealth, HealthSample
 from nvr.media.motion_gate import Grid
 from nvr.media.packet_ring import DEFAULT_SECONDS, PacketRing
@@ -42,6 +43,8 @@ class CameraReport:
     """How it is; None in the first second."""
     tally: CameraTally = field(default_factory=CameraTally)
     """What became of its frames at the detector."""
+    is_detecting: bool = True
+    """False while it pauses: nothing of it is looked at; where its state is `paused`, nothing recorded either."""
 
 
 class Camera:
@@ -56,6 +59,7 @@ class Camera:
         sink: FrameSink,
         clock: Clock,
         pre_roll_s: float = 0.0,
+        is_detecting: bool = True,
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
@@ -66,6 +70,7 @@ class Camera:
             sink: Takes the frames to be analysed.
             clock: For time stamps and intervals.
             pre_roll_s: How much of the recorded stream is to be remembered.
+            is_detecting: Whether it is looked at from the beginning.
 
         Raises:
             ConfigurationError: It is to be decoded by a device that is unknown to this build of FFmpeg.
@@ -73,6 +78,8 @@ class Camera:
         self.source_id = source_id
         self._camera = camera
         self._config = config
+        self._is_detecting = is_detecting
+        self._is_hung_up = False
         self._picture_health = PictureHealth()
         self._picture: PictureVerdict | None = None
         self._looked_s: float | None = None
@@ -90,7 +97,7 @@ class Camera:
             source_id,
             camera.detect_uri or camera.uri,
             settings=settings,
-            decode=decode_settings(camera, config),
+            decode=decode_settings(camera, config, is_detecting=is_detecting),
             sink=sink,
             on_grid=self._look_at,
             clock=clock,
@@ -144,20 +151,47 @@ class Camera:
             has_ended = stream.stop(left_s()) and has_ended
         return has_ended
 
-    def pause(self) -> None:
-        """Hang up: nothing is looked at nor recorded until `resume`."""
-        for stream in self.streams:
-            stream.pause()
+    @property
+    def is_detecting(self) -> bool:
+        """Whether it is looked at; False while it pauses."""
+        return self._is_detecting
+
+    @property
+    def is_hung_up(self) -> bool:
+        """Whether it pauses without a connection, so that it is not recorded either."""
+        return self._is_hung_up
+
+    def pause(self, *, hang_up: bool = False) -> None:
+        """Decode nothing until `resume`, and hang up if that is asked for."""
+        self._is_detecting = False
+        self._retune()
+        if hang_up and not self._is_hung_up:
+            self._is_hung_up = True
+            for stream in self.streams:
+                stream.pause()
 
     def resume(self) -> None:
-        """Connect again."""
-        for stream in self.streams:
-            stream.resume()
+        """Connect again where it has hung up, and decode."""
+        if self._is_hung_up:
+            self._is_hung_up = False
+            for stream in self.streams:
+                stream.resume()
+        if not self._is_detecting:
+            self._is_detecting = True
+            self._retune()
 
-    def retune(self, camera: CameraConfig) -> None:
-        """Decode and sample by other settings, without a new connection; URIs and transport stay as they are."""
-        self._detect.retune(decode_settings(camera, self._config))
-        self._camera = camera
+    def retune(self, camera: CameraConfig, config: StreamProcessorConfig) -> None:
+        """Decode and sample by other settings, without a new connection; URIs and transport stay as they are.
+
+        Raises:
+            ConfigurationError: The device is unknown to this build of FFmpeg; nothing has changed then.
+        """
+        check_hwaccel(camera.hwaccel or config.hwaccel)
+        self._camera, self._config = camera, config
+        self._retune()
+
+    def _retune(self) -> None:
+        self._detect.retune(decode_settings(self._camera, self._config, is_detecting=self._is_detecting))
 
     def is_finished(self) -> bool:
         """Tell whether what is looked at has ended for good."""
@@ -185,13 +219,16 @@ class Camera:
             main=None if self._main is self._detect else self._main.stats,
             health=health,
             tally=tally,
+            is_detecting=self._is_detecting,
         )
 
 
-def decode_settings(camera: CameraConfig, config: StreamProcessorConfig) -> DecodeSettings:
+def decode_settings(
+    camera: CameraConfig, config: StreamProcessorConfig, *, is_detecting: bool = True
+) -> DecodeSettings:
     """Return how a camera is to be decoded: its own words before those of the processor."""
     return DecodeSettings(
-        policy=camera.decode or config.decode,
+        policy=(camera.decode or config.decode) if is_detecting else "nothing",
         hwaccel=camera.hwaccel or config.hwaccel,
         max_fps=config.max_fps if camera.max_fps is None else camera.max_fps,
         quiet_s=config.quiet_s if camera.quiet_s is None else camera.quiet_s,

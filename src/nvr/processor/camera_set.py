@@ -2,20 +2,22 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from itertools import count
 
-from pydantic import ValidationError
-
+from nvr.assets.cancelling import IsCancelled
 from nvr.config.camera import CameraConfig
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock
-from nvr.core.errors import ConfigurationError
-from nvr.core.validation import first_problem
-from nvr.media.decode_worker import FrameSink
+from nvr.core.errors import CancelledError, ConfigurationError, StreamError, TransientError
+from nvr.media.decoder import check_hwaccel
 from nvr.media.health import HealthSample
 from nvr.media.stream import CameraStream
 from nvr.processor.camera import Camera
+from nvr.processor.camera_change import NEEDS_CONNECTION, changed_settings, connection_of, why_not
+from nvr.processor.gate import GatedSink, PublicationGate
+from nvr.processor.model_bank import ModelBank
 from nvr.processor.recorder_port import CameraRecorder
 
 logger = logging.getLogger(__name__)
@@ -23,8 +25,13 @@ logger = logging.getLogger(__name__)
 STOP_S = 1.0
 """How long the removal of a camera waits for its threads."""
 
-RETUNABLE = frozenset({"decode", "hwaccel", "max_fps", "quiet_s"})
-"""What of a camera can be changed without a new connection."""
+POLL_S = 0.02
+"""How often is looked whether a camera has answered that is to take the place of another."""
+
+
+def never() -> bool:
+    """Say that nobody has given it up."""
+    return False
 
 
 class CameraSet:
@@ -34,37 +41,35 @@ class CameraSet:
         self,
         config: StreamProcessorConfig,
         *,
-        sink: FrameSink,
-        admit: Callable[[int, CameraConfig], None],
-        interrupt: Callable[[int], None],
-        forget: Callable[[int], None],
+        models: ModelBank,
+        gate: PublicationGate,
         clock: Clock,
         recorder: CameraRecorder | None = None,
         pre_roll_s: float = 0.0,
+        on_replaced: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Prepare an empty set.
 
         Args:
             config: The processor's settings.
-            sink: Takes the frames of all cameras.
-            admit: Called with each camera before its first frame; may refuse it with a ConfigurationError.
-            interrupt: Called with the source id of a camera that pauses.
-            forget: Called with the source id of a camera that is gone.
+            models: Look at the frames of all cameras.
+            gate: Keeps back what is said of cameras that pause.
             clock: For time stamps and intervals.
             recorder: Told of each camera that comes and goes.
             pre_roll_s: Seconds of each camera that the recorder wants remembered.
+            on_replaced: Called with the source id of a camera whose counters begin anew.
         """
         self._recorder = recorder
         self._pre_roll_s = pre_roll_s
         self._config = config
-        self._sink = sink
-        self._admit = admit
-        self._interrupt = interrupt
-        self._forget = forget
+        self._models = models
+        self._gate = gate
+        self._sink = GatedSink(gate, models)
         self._clock = clock
+        self._on_replaced = on_replaced
         self._lock = threading.Lock()
         self._cameras: dict[int, Camera] = {}
-        self._leaving: set[int] = set()
+        self._busy: set[int] = set()
         self._is_running = False
 
     def __iter__(self) -> Iterator[Camera]:
@@ -79,6 +84,8 @@ class CameraSet:
         Raises:
             ConfigurationError: One is to be decoded by a device that is unknown to this build of FFmpeg.
         """
+        for source_id, camera in self._config.numbered_cameras:
+            self._models.admit(source_id, camera)
         self._cameras = {key: self._make(key, camera) for key, camera in self._config.numbered_cameras}
 
     def start(self) -> None:
@@ -130,11 +137,17 @@ class CameraSet:
             raise ConfigurationError(f"there is no camera {source_id}, there are {known}")
         return camera
 
-    def add(self, camera: CameraConfig) -> int:
-        """Begin with another camera; returns its source id at once, whether it can be reached or not.
+    def add(self, camera: CameraConfig, is_cancelled: IsCancelled = never) -> int:
+        """Begin with another camera; returns its source id, whether it can be reached or not.
+
+        Returns at once, unless its model has to be loaded first: that is waited for, and a failure leaves everything
+        as it was.
 
         Raises:
-            ConfigurationError: Its source id is taken, or its settings do not fit.
+            CancelledError: `is_cancelled` said so while a model was loaded, or the processor stops.
+            ConfigurationError: Its source id is taken, its settings do not fit, or there is no such model.
+            DownloadError, UnsupportedError: Its model cannot be had.
+            TransientError: A camera of that number is being added or removed.
             RuntimeError: The processor does not run.
         """
         with self._lock:
@@ -142,97 +155,217 @@ class CameraSet:
             source_id = self._free_id() if camera.source_id is None else camera.source_id
             if source_id in self._cameras:
                 raise ConfigurationError(f"source_id {source_id} is taken by {self._cameras[source_id].detect.name}")
-            if self._recorder is None and camera.record not in {None, "off"}:
-                raise ConfigurationError(
-                    f"camera {source_id} is to be recorded ({camera.record}), and this processor records nothing: "
-                    "start it with a folder for recordings and a mode"
-                )
-            if source_id in self._leaving:
-                raise ConfigurationError(f"source_id {source_id} is being removed at this moment: try again")
+            self._check_recordable(source_id, camera)
+            self._claim({source_id})
+        try:
             added = self._make(source_id, camera)
-            self._cameras = self._cameras | {source_id: added}
-            self._start(added)
+            self._models.admit(source_id, camera, self._until_stopped(is_cancelled))
+            try:
+                with self._lock:
+                    self._check_running()
+                    self._start(added)
+                    self._cameras = self._cameras | {source_id: added}
+            except BaseException:
+                self._models.forget(source_id)
+                raise
+        finally:
+            self._busy.discard(source_id)
         logger.info("camera %d: added, %s", source_id, added.detect.name)
         return source_id
 
     def remove(self, source_id: int) -> None:
-        """End a camera; a thread of it that hangs in a read ends by its timeout.
+        """End a camera; a thread of it that hangs in a read ends by its timeout. A model that only it had is freed.
 
         Raises:
             ConfigurationError: There is no such camera.
+            TransientError: It is being changed.
             RuntimeError: The processor does not run.
         """
-        with self._lock:
-            self._check_running()
+        with self._claimed({source_id}):
             removed = self.get(source_id)
-            self._cameras = {key: camera for key, camera in self._cameras.items() if key != source_id}
-            self._leaving.add(source_id)
-        try:
+            with self._lock:
+                self._cameras = {key: camera for key, camera in self._cameras.items() if key != source_id}
             removed.stop(lambda: STOP_S)
             if self._recorder is not None:
                 self._recorder.remove_camera(source_id, STOP_S)
-            self._forget(source_id)
-        finally:
-            self._leaving.discard(source_id)  # only now may its number be given again
+            self._models.forget(source_id)
+            self._gate.forget(source_id)
         logger.info("camera %d: removed", source_id)
 
-    def pause(self, source_id: int) -> None:
-        """Hang up on a camera until `resume`: it is neither looked at nor recorded.
+    def pause(self, source_ids: Collection[int] | None = None, *, hang_up: bool = False) -> tuple[int, ...]:
+        """Look at some cameras no more until `resume`; see `StreamProcessor.pause`."""
+        with self._lock:
+            cameras = self._chosen(source_ids)
+            ids = tuple(camera.source_id for camera in cameras)
+            self._gate.close(ids)
+            for camera in cameras:
+                camera.pause(hang_up=hang_up)
+                self._models.interrupt(camera.source_id)
+        logger.info("cameras %s: paused%s", ids, " and hung up" if hang_up else "")
+        return ids
 
-        Raises:
-            ConfigurationError: There is no such camera.
-        """
-        self.get(source_id).pause()
-        self._interrupt(source_id)
-        logger.info("camera %d: paused", source_id)
+    def resume(self, source_ids: Collection[int] | None = None) -> tuple[int, ...]:
+        """Look at some cameras again; see `StreamProcessor.resume`."""
+        with self._lock:
+            cameras = self._chosen(source_ids)
+            ids = tuple(camera.source_id for camera in cameras)
+            self._gate.open(ids)
+            for camera in cameras:
+                camera.resume()
+        logger.info("cameras %s: resumed", ids)
+        return ids
 
-    def resume(self, source_id: int) -> None:
-        """Connect to a paused camera again.
+    def update(
+        self, source_id: int, camera: CameraConfig, is_cancelled: IsCancelled = never, *, must_connect: bool = True
+    ) -> CameraConfig:
+        """Give a camera other settings; see `StreamProcessor.update_camera`."""
+        if camera.source_id not in {None, source_id}:
+            raise ConfigurationError(f"camera {source_id} keeps its number, got source_id {camera.source_id}")
+        with self._claimed({source_id}):
+            old = self.get(source_id)
+            self._check_recordable(source_id, camera)
+            check_hwaccel(camera.hwaccel or self._config.hwaccel)
+            changed = changed_settings(old.config, camera)
+            if changed & NEEDS_CONNECTION:
+                self._replace(old, camera, self._until_stopped(is_cancelled), must_connect=must_connect)
+            elif changed:
+                self._models.admit(source_id, camera, self._until_stopped(is_cancelled))
+                self._retune(old, camera)
+        logger.info("camera %d: updated, %s", source_id, ", ".join(sorted(changed)) or "nothing is new")
+        return camera
 
-        Raises:
-            ConfigurationError: There is no such camera.
-        """
-        self.get(source_id).resume()
-        logger.info("camera %d: resumed", source_id)
-
-    def retune(self, source_id: int, **changes: object) -> CameraConfig:
-        """Change how a camera is decoded and sampled, without a new connection; returns its new settings.
+    def tune(self, source_ids: Collection[int] | None = None, **changes: object) -> tuple[int, ...]:
+        """Give some cameras, or all, the same values of settings that need neither connection nor model.
 
         Args:
-            source_id: Which camera.
-            changes: New values of `decode`, `hwaccel`, `max_fps` and `quiet_s` of its `CameraConfig`.
+            source_ids: None for all.
+            changes: Valid values of fields of their `CameraConfig`.
 
         Raises:
-            ConfigurationError: There is no such camera, or a value is wrong or cannot be changed so.
+            ConfigurationError: There is no such camera; nothing has changed then.
+            TransientError: One is being changed.
+            RuntimeError: The processor does not run.
         """
-        camera = self.get(source_id)
-        if fixed := sorted(changes.keys() - RETUNABLE):
-            raise ConfigurationError(
-                f"{fixed[0]} of camera {source_id} cannot be retuned, expected one of {', '.join(sorted(RETUNABLE))}: "
-                "remove the camera and add it again"
-            )
-        try:
-            config = CameraConfig.model_validate(camera.config.model_dump() | changes)
-        except ValidationError as error:
-            raise ConfigurationError(f"camera {source_id}: {first_problem(error)}") from error
-        camera.retune(config)
-        logger.info("camera %d: retuned, %s", source_id, ", ".join(f"{k}={v}" for k, v in sorted(changes.items())))
-        return config
+        cameras = self._chosen(source_ids)
+        with self._claimed({camera.source_id for camera in cameras}):
+            for camera in cameras:
+                config = camera.config.model_copy(update=changes)
+                self._models.admit(camera.source_id, config)
+                self._retune(camera, config)
+        return tuple(camera.source_id for camera in cameras)
 
-    def _make(self, source_id: int, camera: CameraConfig) -> Camera:
-        self._admit(source_id, camera)
-        return Camera(source_id, camera, self._config, sink=self._sink, clock=self._clock, pre_roll_s=self._pre_roll_s)
+    def configure(self, config: StreamProcessorConfig) -> None:
+        """Go by other settings of the processor where a camera has none of its own; no connection is made anew.
+
+        Raises:
+            ConfigurationError: The device is unknown to this build of FFmpeg; nothing has changed then.
+        """
+        check_hwaccel(config.hwaccel)
+        with self._lock:
+            self._config = config
+            for camera in self:
+                camera.retune(camera.config, config)
+
+    def _retune(self, camera: Camera, config: CameraConfig) -> None:
+        is_new_mode = config.record != camera.config.record
+        camera.retune(config, self._config)
+        if self._recorder is not None and is_new_mode:
+            self._recorder.set_mode(camera.source_id, config.record)
+
+    def _replace(self, old: Camera, config: CameraConfig, is_cancelled: IsCancelled, *, must_connect: bool) -> None:
+        """Put a camera in the place of another of the same number, once it has answered."""
+        source_id = old.source_id
+        new = self._make(source_id, config, is_detecting=False)
+        if old.is_hung_up:
+            new.pause(hang_up=True)
+        new.start()
+        try:
+            if must_connect and not old.is_hung_up:
+                self._wait_for(new, is_cancelled)
+            self._models.admit(source_id, config, is_cancelled)
+            with self._lock:
+                self._check_running()
+                self._take_over(old, new)
+        except BaseException:
+            new.stop(lambda: 0.0)
+            raise
+        old.stop(lambda: STOP_S)
+        if self._recorder is not None:
+            self._recorder.remove_camera(source_id, STOP_S)
+            self._recorder.add_camera(source_id, new.ring, config.record)
+        self._on_replaced(source_id)
+
+    def _take_over(self, old: Camera, new: Camera) -> None:
+        source_id = old.source_id
+        old.request_stop()
+        self._gate.close([source_id])  # nothing that is in work of the old one comes after the new one
+        self._cameras = self._cameras | {source_id: new}
+        self._models.begin_anew(source_id)
+        new.retune(new.config, self._config)
+        if old.is_detecting:
+            self._gate.open([source_id])
+            new.resume()
+
+    def _wait_for(self, new: Camera, is_cancelled: IsCancelled) -> None:
+        deadline_s = self._clock.monotonic() + self._config.open_timeout_s + self._config.read_timeout_s
+        waiting = threading.Event()
+        while (state := connection_of(new)) == "pending" and self._clock.monotonic() < deadline_s:
+            if is_cancelled():
+                raise CancelledError(f"camera {new.source_id}: the change was given up")
+            waiting.wait(POLL_S)
+        if state != "made":
+            raise StreamError(f"camera {new.source_id} goes on as it was: {why_not(new)}")
+
+    def _make(self, source_id: int, camera: CameraConfig, *, is_detecting: bool = True) -> Camera:
+        return Camera(
+            source_id,
+            camera,
+            self._config,
+            sink=self._sink,
+            clock=self._clock,
+            pre_roll_s=self._pre_roll_s,
+            is_detecting=is_detecting,
+        )
 
     def _start(self, camera: Camera) -> None:
         if self._recorder is not None:
             self._recorder.add_camera(camera.source_id, camera.ring, camera.config.record)
         camera.start()
 
+    def _chosen(self, source_ids: Collection[int] | None) -> tuple[Camera, ...]:
+        return tuple(self) if source_ids is None else tuple(self.get(key) for key in sorted(set(source_ids)))
+
     def _free_id(self) -> int:
         return next(
-            key for key in count(self._config.first_source_id) if key not in self._cameras and key not in self._leaving
+            key for key in count(self._config.first_source_id) if key not in self._cameras and key not in self._busy
         )
+
+    @contextmanager
+    def _claimed(self, source_ids: Collection[int]) -> Iterator[None]:
+        with self._lock:
+            self._check_running()
+            self._chosen(source_ids)
+            self._claim(source_ids)
+        try:
+            yield
+        finally:
+            self._busy.difference_update(source_ids)
+
+    def _claim(self, source_ids: Collection[int]) -> None:
+        if taken := sorted(self._busy.intersection(source_ids)):
+            raise TransientError(f"camera {taken[0]} is being changed at this moment: try again")
+        self._busy.update(source_ids)
+
+    def _check_recordable(self, source_id: int, camera: CameraConfig) -> None:
+        if self._recorder is None and camera.record not in {None, "off"}:
+            raise ConfigurationError(
+                f"camera {source_id} is to be recorded ({camera.record}), and this processor records nothing: "
+                "start it with a folder for recordings and a mode"
+            )
 
     def _check_running(self) -> None:
         if not self._is_running:
             raise RuntimeError("the processor does not run")
+
+    def _until_stopped(self, is_cancelled: IsCancelled) -> IsCancelled:
+        return lambda: not self._is_running or is_cancelled()

@@ -51,6 +51,7 @@ class HealthWatch:
         self._clock = clock
         self._on_change = on_change
         self._monitors: dict[int, HealthMonitor] = {}
+        self._replaced: set[int] = set()
         self._trouble = ThrottledLog(logger, logging.ERROR, clock=clock)
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
@@ -59,6 +60,10 @@ class HealthWatch:
         """Return how a camera is, as of the last look; None before the first."""
         monitor = self._monitors.get(source_id)
         return None if monitor is None else monitor.health
+
+    def forget(self, source_id: int) -> None:
+        """Begin anew with a camera, whose counters do the same: its connection is another one; any thread."""
+        self._replaced.add(source_id)
 
     def start(self) -> None:
         """Begin, in the background."""
@@ -74,6 +79,8 @@ class HealthWatch:
         """Look once at every camera; returns what has changed, after telling it."""
         now_s, at = self._clock.monotonic(), self._clock.now()
         changes: list[HealthChanged] = []
+        while self._replaced:
+            self._monitors.pop(self._replaced.pop(), None)
         samples = dict(self._sample())
         monitors = {key: self._monitors.get(key) or HealthMonitor(key, at) for key in samples}
         self._monitors = monitors  # one that is gone begins anew should it come back

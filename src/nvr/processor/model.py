@@ -8,7 +8,7 @@ from functools import partial
 from nvr.assets.model_ref import resolve_model
 from nvr.assets.store import AssetStore
 from nvr.config.processor import StreamProcessorConfig
-from nvr.core.errors import CancelledError, DownloadError, NvrError, OfflineError, UnsupportedError
+from nvr.core.errors import CancelledError, ConfigurationError, DownloadError, NvrError, OfflineError, UnsupportedError
 from nvr.detection.detections import Detector
 from nvr.detection.load import load_detector
 from nvr.detection.motion import MotionDetector
@@ -72,8 +72,11 @@ def _load(config: StreamProcessorConfig, is_cancelled: Callable[[], bool]) -> De
         model.path,
         model.spec,
         confidence_threshold=config.confidence_threshold,
-        classes=config.classes or None,
     )
     first = load()
+    if unknown := sorted(set(config.classes) - set(first.class_names)):
+        first.close()
+        known = ", ".join(first.class_names[:100])
+        raise ConfigurationError(f"classes: {model.model_id} has no {', '.join(unknown)}; it has {known}")
     n = config.inference_threads or min(len(os.sched_getaffinity(0)), MOST_THREADS)
     return first if first.has_real_batches or n == 1 else DetectorPool([first, *(load() for _ in range(n - 1))])

@@ -1,6 +1,8 @@
 """The models of a processor, each with its cameras: frames in, events out."""
 
-from collections.abc import Callable
+import logging
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from nvr.assets.cancelling import IsCancelled
@@ -8,20 +10,29 @@ from nvr.config.camera import CameraConfig
 from nvr.config.models import group_by_model
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock
-from nvr.core.errors import ConfigurationError
+from nvr.core.errors import CancelledError, ConfigurationError
 from nvr.detection.detections import Detector
 from nvr.detection.region_planner import RegionSettings
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
-from nvr.processor.analyst import CameraAnalyst
+from nvr.processor.analyst import AnalystSettings, CameraAnalyst
 from nvr.processor.model import load_configured_detector
 from nvr.processor.model_slot import ModelSlot, ModelStatus
-from nvr.processor.model_swap import ModelSwap
-from nvr.processor.model_work import ModelWork, joined_by_model
+from nvr.processor.model_swap import ModelSwap, warm_up
+from nvr.processor.model_work import MAX_MODELS, ModelWork, joined_by_model
 from nvr.processor.multiplexer import Multiplexer, TrackHandler
 from nvr.processor.report import QueueReport
 from nvr.processor.tally import FrameHandler, Tallies
 from nvr.tracking.zone_counts import CountsSnapshot
+
+logger = logging.getLogger(__name__)
+
+RETIRE_S = 1.0
+"""How long a model that nobody needs any more may take to end."""
+
+CANCEL_POLL_S = 0.1
+
+WARM_UP_SIZE_PX = (1280, 720)
 
 
 @dataclass(slots=True)
@@ -33,8 +44,38 @@ class _Branch:
     multiplexer: Multiplexer | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A camera, who looks at it, and by which rules."""
+
+    camera: CameraConfig
+    branch: _Branch
+    settings: AnalystSettings
+
+
+@dataclass(slots=True)
+class _Past:
+    """What models did that are gone."""
+
+    analysed: int = 0
+    inferences: int = 0
+    failures: int = 0
+    works: tuple[ModelWork, ...] = ()
+
+    def add(self, multiplexer: Multiplexer) -> None:
+        """Take over the counts of one that has ended."""
+        self.analysed += multiplexer.analysed
+        self.inferences += multiplexer.inferences
+        self.failures += multiplexer.failures
+        self.works = joined_by_model([*self.works, *multiplexer.works()])[-MAX_MODELS:]
+
+
 class ModelBank:
-    """Hands the frames of each camera to the model that looks at it; a `FrameSink`."""
+    """Hands the frames of each camera to the model that looks at it; a `FrameSink`.
+
+    Any thread may call any method. Models come and go with the cameras that ask for them, but for that of the
+    settings, which stays.
+    """
 
     def __init__(
         self,
@@ -59,12 +100,19 @@ class ModelBank:
         self._emit = emit
         self._emit_track = emit_track
         self._clock = clock
-        self._branches = {
-            group.model_id: _Branch(FreshestFrames(clock))
-            for group in group_by_model(config.numbered_cameras, config.model_id)
-        }
-        self._cameras: dict[int, tuple[CameraConfig, _Branch]] = {}
+        groups = group_by_model(config.numbered_cameras, config.model_id)
+        self._branches = {name: _Branch(FreshestFrames(clock)) for name in [group.model_id for group in groups]}
+        if not self._branches:  # cameras will come, and most of them with this one
+            self._branches[config.model_id] = _Branch(FreshestFrames(clock))
+        self._default_id = config.model_id
+        self._cameras: dict[int, _Known] = {}
         self._class_names: set[str] = set()
+        self._past = _Past()
+        self._n_multiplexers = 0
+        self._is_started = False
+        self._is_closed = False
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
 
     def load(self, is_cancelled: IsCancelled, given: Detector | None = None) -> None:
         """Load all models.
@@ -80,69 +128,81 @@ class ModelBank:
         """
         if given is not None and len(self._branches) > 1:
             raise ConfigurationError(f"one detector was given, and the cameras name {', '.join(self._branches)}")
-        for number, (model_id, branch) in enumerate(self._branches.items()):
+        for model_id, branch in self._branches.items():
             detector = given or self._load(model_id, is_cancelled)
-            branch.slot = ModelSlot(detector, clock=self._clock, is_ours=given is None)
-            branch.multiplexer = Multiplexer(
-                branch.frames,
-                branch.slot,
-                self._make_analyst,
-                self._emit,
-                self._emit_track,
-                clock=self._clock,
-                name=f"multiplexer-{number}",
-                max_batch=self._config.max_batch,
-                gather_s=self._config.max_wait_ms / 1000,
-                wants_canvases=self._config.multiplex == "canvas",
-                tallies=self._tallies,
-            )
-            self._class_names |= set(detector.class_names)
-        self._check_classes()
+            self._equip(branch, detector, is_ours=given is None)
+        if len(self._branches) > 1:  # a single one has refused an unknown class already
+            self._check_classes(self._config.classes)
 
-    def admit(self, source_id: int, camera: CameraConfig) -> None:
-        """Take frames of a camera from now on.
+    def admit(self, source_id: int, camera: CameraConfig, is_cancelled: IsCancelled = lambda: False) -> None:
+        """Look at a camera by these settings from now on; between two frames, where it is known already.
+
+        A model that no other camera has is loaded first, in this thread, while the others are looked at. A camera that
+        changes its model begins there without tracks.
 
         Raises:
-            ConfigurationError: The model that it asks for is not among those that were loaded.
+            CancelledError: `is_cancelled` said so, or the processor stops.
+            ConfigurationError: There is no such model.
+            DownloadError, OfflineError, UnsupportedError: It cannot be had. Nothing has changed then.
         """
-        model_id = camera.model_id or self._config.model_id
-        branch = self._branches.get(model_id)
-        if branch is None:
-            known = ", ".join(self._branches)
-            raise ConfigurationError(f"camera {source_id}: model {model_id} is not loaded, expected one of {known}")
-        self._cameras = self._cameras | {source_id: (camera, branch)}
+        model_id = camera.model_id or self._default_id
+        if self._assign(source_id, camera, model_id):
+            return
+        self._lock_loading(is_cancelled)
+        try:
+            if self._assign(source_id, camera, model_id):  # another camera has brought it meanwhile
+                return
+            branch = self._load_beside(model_id, is_cancelled)
+            with self._lock:
+                is_wanted = not self._is_closed and not is_cancelled()
+                if is_wanted:
+                    self._branches = self._branches | {model_id: branch}
+            if not is_wanted:
+                _end(branch)
+                raise CancelledError(f"model {model_id} was given up while it was loaded")
+            self._assign(source_id, camera, model_id)
+        finally:
+            self._loading.release()
 
     def forget(self, source_id: int) -> None:
         """Drop what waits of a camera and end its tracks: it has been removed."""
-        known = self._cameras.get(source_id)
-        self._cameras = {key: value for key, value in self._cameras.items() if key != source_id}
+        with self._lock:
+            known = self._cameras.get(source_id)
+            self._cameras = {key: value for key, value in self._cameras.items() if key != source_id}
         if known is not None:
-            known[1].frames.forget(source_id)
-            if known[1].multiplexer is not None:
-                known[1].multiplexer.forget(source_id)
+            self._leave(source_id, known.branch)
+        self._tallies.forget(source_id)
+
+    def begin_anew(self, source_id: int) -> None:
+        """Drop what waits of a camera and all that is known of it: what comes is another picture."""
+        known = self._cameras.get(source_id)
+        if known is not None and known.branch.multiplexer is not None:
+            known.branch.multiplexer.forget(source_id)
+            known.branch.frames.drop(source_id)
         self._tallies.forget(source_id)
 
     def interrupt(self, source_id: int) -> None:
-        """End the tracks of a camera that pauses."""
+        """Drop what waits of a camera that pauses, and end its tracks."""
         known = self._cameras.get(source_id)
-        if known is not None and known[1].multiplexer is not None:
-            known[1].multiplexer.interrupt(source_id)
+        if known is not None and known.branch.multiplexer is not None:
+            known.branch.multiplexer.interrupt(source_id)
+            known.branch.frames.drop(source_id)
 
     def put(self, frame: Frame) -> None:
         """See `FrameSink.put`; a frame of a camera that is gone is dropped."""
         known = self._cameras.get(frame.source_id)
         if known is not None:
-            known[1].frames.put(frame)
+            known.branch.frames.put(frame)
 
     def wait_until_taken(self, source_id: int, timeout_s: float) -> bool:
         """See `FrameSink.wait_until_taken`."""
         known = self._cameras.get(source_id)
-        return known is None or known[1].frames.wait_until_taken(source_id, timeout_s)
+        return known is None or known.branch.frames.wait_until_taken(source_id, timeout_s)
 
     def replaced(self, source_id: int) -> int:
         """Return how many frames of a camera gave way to newer ones."""
         known = self._cameras.get(source_id)
-        return 0 if known is None else known[1].frames.replaced(source_id)
+        return 0 if known is None else known.branch.frames.replaced(source_id)
 
     def swap(self, model_id: str, *, instead_of: str | None = None) -> ModelSwap:
         """Look with another model, without a pause: it is loaded beside, and a failure leaves the old one.
@@ -157,7 +217,7 @@ class ModelBank:
             TransientError: Swaps that were cancelled before have not noticed it yet.
             RuntimeError: Nothing is loaded yet.
         """
-        old_id = instead_of or self._config.model_id
+        old_id = instead_of or self._default_id
         branch = self._branches.get(old_id)
         if branch is None:
             raise ConfigurationError(f"model {old_id} is not in use, expected one of {', '.join(self._branches)}")
@@ -165,8 +225,53 @@ class ModelBank:
             raise RuntimeError("the processor was not started")
         return branch.slot.swap(lambda is_cancelled: self._load(model_id, is_cancelled, falls_back=False))
 
+    def change_default(self, model_id: str, is_cancelled: IsCancelled = lambda: False) -> None:
+        """Look with another model at all cameras that choose none, and at those to come; waits until it is so.
+
+        Raises:
+            CancelledError, ConfigurationError, DownloadError, OfflineError, UnsupportedError: As `admit`; nothing has
+                changed then.
+        """
+        old_id = self._default_id
+        if model_id == old_id:
+            return
+        if self._can_swap(old_id, model_id):
+            self._swap_and_wait(model_id, is_cancelled)
+            with self._lock:
+                self._branches = {model_id if key == old_id else key: each for key, each in self._branches.items()}
+                self._default_id = model_id
+            return
+        movers = [(key, known.camera) for key, known in self._cameras.items() if known.camera.model_id is None]
+        self._default_id = model_id
+        try:
+            for source_id, camera in movers:
+                self.admit(source_id, camera, is_cancelled)
+        except BaseException:
+            self._default_id = old_id
+            raise
+        self._retire_unused()
+
+    def configure(self, config: StreamProcessorConfig) -> None:
+        """Go by other settings of the processor, between two frames; its model is changed by `change_default`."""
+        self._config = config
+        with self._lock:
+            self._cameras = {
+                key: _Known(known.camera, known.branch, self._settings_for(known.camera))
+                for key, known in self._cameras.items()
+            }
+        for branch in self._branches.values():
+            self._tell_confidence(branch)
+        for multiplexer in self._multiplexers():
+            multiplexer.retune(max_batch=config.max_batch, gather_s=config.max_wait_ms / 1000)
+
+    def check_classes(self, classes: Iterable[str]) -> None:
+        """Raise ConfigurationError for a class that no model has known so far."""
+        self._check_classes(classes)
+
     def start(self) -> None:
         """Begin to look, in the background."""
+        with self._lock:
+            self._is_started = True
         for multiplexer in self._multiplexers():
             multiplexer.start()
 
@@ -179,6 +284,8 @@ class ModelBank:
 
     def stop(self, left_s: Callable[[], float]) -> None:
         """End all threads after the batches in work; a model that does not answer in time is left behind."""
+        with self._lock:
+            self._is_closed = True
         for multiplexer in self._multiplexers():
             multiplexer.request_stop()
         for multiplexer in self._multiplexers():
@@ -187,6 +294,8 @@ class ModelBank:
 
     def close(self, left_s: Callable[[], float] = lambda: 0.0) -> None:
         """Free the models that were loaded here."""
+        with self._lock:
+            self._is_closed = True
         for branch in self._branches.values():
             if branch.slot is not None:
                 branch.slot.close(left_s())
@@ -194,17 +303,17 @@ class ModelBank:
     @property
     def analysed(self) -> int:
         """Frames so far, those too in which nothing was worth a look."""
-        return sum(multiplexer.analysed for multiplexer in self._multiplexers())
+        return self._past.analysed + sum(multiplexer.analysed for multiplexer in self._multiplexers())
 
     @property
     def inferences(self) -> int:
         """Pictures that models have looked at so far."""
-        return sum(multiplexer.inferences for multiplexer in self._multiplexers())
+        return self._past.inferences + sum(multiplexer.inferences for multiplexer in self._multiplexers())
 
     @property
     def failures(self) -> int:
         """Batches and frames that failed so far."""
-        return sum(multiplexer.failures for multiplexer in self._multiplexers())
+        return self._past.failures + sum(multiplexer.failures for multiplexer in self._multiplexers())
 
     @property
     def statuses(self) -> tuple[ModelStatus, ...]:
@@ -213,7 +322,8 @@ class ModelBank:
 
     def works(self) -> tuple[ModelWork, ...]:
         """Return what each model has worked."""
-        return joined_by_model(work for multiplexer in self._multiplexers() for work in multiplexer.works())
+        present = [work for multiplexer in self._multiplexers() for work in multiplexer.works()]
+        return joined_by_model([*self._past.works, *present])
 
     def queues(self) -> list[QueueReport]:
         """Return how many frames wait for each model."""
@@ -235,28 +345,141 @@ class ModelBank:
     def _multiplexers(self) -> list[Multiplexer]:
         return [branch.multiplexer for branch in self._branches.values() if branch.multiplexer is not None]
 
-    def _load(self, model_id: str, is_cancelled: IsCancelled, *, falls_back: bool = True) -> Detector:
+    def _assign(self, source_id: int, camera: CameraConfig, model_id: str) -> bool:
+        """Let a branch look at a camera; False where there is no such branch."""
+        with self._lock:
+            branch = self._branches.get(model_id)
+            if branch is None:
+                return False
+            before = self._cameras.get(source_id)
+            self._cameras = self._cameras | {source_id: _Known(camera, branch, self._settings_for(camera))}
+        self._tell_confidence(branch)
+        if before is not None and before.branch is not branch:
+            self._leave(source_id, before.branch)
+        return True
+
+    def _leave(self, source_id: int, branch: _Branch) -> None:
+        branch.frames.forget(source_id)
+        if branch.multiplexer is not None:
+            branch.multiplexer.forget(source_id)
+        self._tell_confidence(branch)
+        self._retire_unused()
+
+    def _retire_unused(self) -> None:
+        with self._lock:
+            used = {id(known.branch) for known in self._cameras.values()}
+            unused = {
+                key: branch
+                for key, branch in self._branches.items()
+                if id(branch) not in used and key != self._default_id and self._is_started and not self._is_closed
+            }
+            self._branches = {key: branch for key, branch in self._branches.items() if key not in unused}
+        for model_id, branch in unused.items():
+            _end(branch)
+            logger.info("model %s is not needed any more", model_id)
+            if branch.multiplexer is not None:
+                with self._lock:
+                    self._past.add(branch.multiplexer)
+
+    def _tell_confidence(self, branch: _Branch) -> None:
+        config = self._config
+        usual = config.confidence_threshold if "confidence_threshold" in config.model_fields_set else None
+        own = [known.camera.confidence_threshold for known in self._cameras.values() if known.branch is branch]
+        if branch.slot is not None:
+            branch.slot.set_confidence(usual, min((each for each in own if each is not None), default=1.0))
+
+    def _settings_for(self, camera: CameraConfig) -> AnalystSettings:
+        config = self._config
+        return AnalystSettings(
+            camera,
+            config.instance_id,
+            frozenset(config.classes),
+            RegionSettings(full_look_every_s=config.full_look_s),
+        )
+
+    def _can_swap(self, old_id: str, new_id: str) -> bool:
+        """Tell whether all cameras of the default model go over to one that is not there yet: tracks can go on then."""
+        branch = self._branches.get(old_id)
+        choosers = [k for k in self._cameras.values() if k.branch is branch and k.camera.model_id is not None]
+        return branch is not None and branch.slot is not None and not choosers and new_id not in self._branches
+
+    def _swap_and_wait(self, model_id: str, is_cancelled: IsCancelled) -> None:
+        swap = self.swap(model_id)
+        while swap.wait(CANCEL_POLL_S) == "pending":
+            if is_cancelled():
+                swap.cancel()
+        if swap.error is not None:
+            raise swap.error
+
+    def _lock_loading(self, is_cancelled: IsCancelled) -> None:
+        while not self._loading.acquire(timeout=CANCEL_POLL_S):
+            if is_cancelled() or self._is_closed:
+                raise CancelledError("loading the model was given up while another one is loaded")
+
+    def _load_beside(self, model_id: str, is_cancelled: IsCancelled) -> _Branch:
+        detector = self._load(model_id, lambda: self._is_closed or is_cancelled(), falls_back=False, is_alone=False)
+        try:
+            warm_up(detector, WARM_UP_SIZE_PX)
+        except BaseException:
+            detector.close()
+            raise
+        branch = _Branch(FreshestFrames(self._clock))
+        self._equip(branch, detector, is_ours=True)
+        if branch.multiplexer is not None and self._is_started:
+            branch.multiplexer.start()
+        return branch
+
+    def _equip(self, branch: _Branch, detector: Detector, *, is_ours: bool) -> None:
+        config = self._config
+        branch.slot = ModelSlot(detector, clock=self._clock, is_ours=is_ours)
+        branch.multiplexer = Multiplexer(
+            branch.frames,
+            branch.slot,
+            lambda source_id: self._make_analyst(source_id, branch),
+            self._emit,
+            self._emit_track,
+            clock=self._clock,
+            name=f"multiplexer-{self._n_multiplexers}",
+            max_batch=config.max_batch,
+            gather_s=config.max_wait_ms / 1000,
+            wants_canvases=config.multiplex == "canvas",
+            tallies=self._tallies,
+        )
+        self._n_multiplexers += 1
+        self._class_names |= set(detector.class_names)
+
+    def _load(
+        self, model_id: str, is_cancelled: IsCancelled, *, falls_back: bool = True, is_alone: bool = True
+    ) -> Detector:
         # a copy, so that what was set by the user still is known as such
         changes: dict[str, object] = {"model_id": model_id}
-        if len(self._branches) > 1:  # each need not know the classes of the others
+        if len(self._branches) > 1 or not is_alone:  # each need not know the classes of the others
             changes["classes"] = ()
         return load_configured_detector(self._config.model_copy(update=changes), is_cancelled, falls_back=falls_back)
 
-    def _check_classes(self) -> None:
-        """Refuse a class that none of several models knows; a single one has refused it already."""
-        unknown = sorted(set(self._config.classes) - self._class_names)
-        if len(self._branches) > 1 and unknown and "motion" not in self._class_names:
+    def _check_classes(self, classes: Iterable[str]) -> None:
+        unknown = sorted(set(classes) - self._class_names)
+        if unknown and "motion" not in self._class_names:
             raise ConfigurationError(f"classes: none of {', '.join(self._branches)} has {unknown[0]}")
 
-    def _make_analyst(self, source_id: int) -> CameraAnalyst | None:
+    def _make_analyst(self, source_id: int, branch: _Branch) -> CameraAnalyst | None:
         known = self._cameras.get(source_id)
-        if known is None:  # removed while its last frame was on the way
+        if known is None or known.branch is not branch:  # it left while its last frame was on the way
             return None
-        return CameraAnalyst(
-            source_id,
-            known[0],
-            instance_id=self._config.instance_id,
-            classes=self._config.classes,
-            regions=RegionSettings(full_look_every_s=self._config.full_look_s),
-            clock=self._clock,
-        )
+        last = known.settings
+
+        def read_settings() -> AnalystSettings:
+            now = self._cameras.get(source_id)
+            return last if now is None else now.settings
+
+        return CameraAnalyst(source_id, read_settings, clock=self._clock)
+
+
+def _end(branch: _Branch) -> None:
+    """Stop to look and free the model; one that does not answer is left behind."""
+    if branch.multiplexer is not None:
+        branch.multiplexer.finish()
+        branch.multiplexer.join(RETIRE_S)
+        branch.multiplexer.request_stop()
+    if branch.slot is not None:
+        branch.slot.close(RETIRE_S)

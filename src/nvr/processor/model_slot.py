@@ -17,7 +17,7 @@ from nvr.core.backoff import Backoff
 from nvr.core.clock import Clock
 from nvr.core.errors import CancelledError, InvalidInputError, TransientError
 from nvr.core.masking import mask_credentials
-from nvr.detection.detections import Detector
+from nvr.detection.detections import AdjustableDetector, Detector
 from nvr.processor.model_swap import Load, ModelSwap, Outcome, give_up, outlast, warm_up
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class ModelInUse:
     detector: Detector
     generation: int
     """Differs from that of the batch before if the detector does."""
+    confidence_threshold: float = 0.0
+    """What is weaker does not count, for cameras that say nothing else; the detector may report more for others."""
 
 
 @dataclass(slots=True)
@@ -99,6 +101,9 @@ class ModelSlot:
         self._condition = threading.Condition()
         self._status = ModelStatus(detector.model_id, 1, "ok", clock.now())
         self._retry_at_s = 0.0
+        self._loaded_confidence = _threshold_of(detector)
+        self._confidence: float | None = None
+        self._least_confidence = 1.0
         self._is_in_batch = False
         self._is_closed = False
         self._wanted: Outcome | None = None
@@ -113,6 +118,18 @@ class ModelSlot:
         """How the model in use does at this moment."""
         return self._status
 
+    def set_confidence(self, usual: float | None, least: float = 1.0) -> None:
+        """Let the model report what is at least so sure, from the next batch on and after a swap, too.
+
+        A detector that was given and cannot be adjusted reports what it always does; the rest is filtered.
+
+        Args:
+            usual: Of cameras without a threshold of their own; None for that with which each detector was loaded.
+            least: Of those of single cameras.
+        """
+        with self._condition:
+            self._confidence, self._least_confidence = usual, least
+
     def current(self) -> ModelInUse:
         """Begin a batch, and end the one before: return the detector to use until this one ends.
 
@@ -124,7 +141,7 @@ class ModelSlot:
                 raise CancelledError("the model is not used any more")
             self._end_batch()
             self._is_in_batch = True
-            in_use = ModelInUse(self._detector, self._status.generation)
+            in_use = ModelInUse(self._detector, self._status.generation, self._adjust())
         self._tell()
         return in_use
 
@@ -211,6 +228,15 @@ class ModelSlot:
             loader.join(max(0.0, deadline_s - self._clock.monotonic()))
         return is_free and not any(loader.is_alive() for loader in loaders)
 
+    def _adjust(self) -> float:
+        """Let the detector report what any camera wants to know; returns the usual threshold."""
+        detector = self._detector
+        usual = self._loaded_confidence if self._confidence is None else self._confidence
+        least = min(usual, self._least_confidence)
+        if isinstance(detector, AdjustableDetector) and detector.confidence_threshold != least:
+            detector.set_confidence_threshold(least)
+        return usual
+
     def _degrade(self, error: Exception) -> None:
         self._retry_at_s = self._clock.monotonic() + self._backoff.next_s()
         status = self._status
@@ -233,6 +259,7 @@ class ModelSlot:
         old, new = self._detector, spare.detector
         self._detector, spare.detector = new, old
         self._is_ours, spare.is_ours = True, self._is_ours
+        self._loaded_confidence = _threshold_of(new)
         logger.info("model %s takes the place of %s", new.model_id, old.model_id)
         self._become(ModelStatus(new.model_id, self._status.generation + 1, "ok", self._clock.now()))
         spare.outcome.set_result(None)
@@ -278,6 +305,10 @@ class ModelSlot:
                     self._end_batch()
         self._tell()
         outlast(spare.outcome, None)
+
+
+def _threshold_of(detector: Detector) -> float:
+    return detector.confidence_threshold if isinstance(detector, AdjustableDetector) else 0.0
 
 
 def _close(detector: Detector) -> None:

@@ -11,7 +11,7 @@ from nvr.core.clock import Clock
 from nvr.core.errors import CancelledError, FrameError, InvalidInputError
 from nvr.core.masking import mask_credentials
 from nvr.core.throttle import ThrottledLog
-from nvr.detection.detections import Detections, Detector
+from nvr.detection.detections import Detections
 from nvr.detection.motion import MotionDetector
 from nvr.events.schema import DetectionEvent
 from nvr.events.track_event import TrackEndReason, TrackEvent
@@ -128,6 +128,10 @@ class Multiplexer:
         busy_since_s = self._busy_since_s
         return 0.0 if busy_since_s is None else self._clock.monotonic() - busy_since_s
 
+    def retune(self, *, max_batch: int, gather_s: float) -> None:
+        """Gather otherwise from the next batch on; any thread."""
+        self._max_batch, self._gather_s = max_batch, gather_s
+
     def start(self) -> None:
         """Begin, in the background."""
         self._thread.start()
@@ -187,7 +191,7 @@ class Multiplexer:
             if model.generation != self._generation:
                 self._use(model)
             if self._eye is not None:
-                self._look(frames, self._eye, model.detector)
+                self._look(frames, self._eye, model)
         except Exception as error:  # noqa: BLE001 - the supervisor loop: a failing model must not end the cameras
             sources = ", ".join(f"source {frame.source_id}" for frame in frames)
             trouble = mask_credentials(repr(error))
@@ -213,8 +217,8 @@ class Multiplexer:
         for analyst in self._analysts.values():
             analyst.look_again()
 
-    def _look(self, frames: Sequence[Frame], eye: Eye, detector: Detector) -> None:
-        frame_clock = FrameClock(self._clock)
+    def _look(self, frames: Sequence[Frame], eye: Eye, model: ModelInUse) -> None:
+        detector, frame_clock = model.detector, FrameClock(self._clock)
         glances = []
         for frame in frames:
             analyst = self._analyst(frame.source_id)
@@ -232,6 +236,7 @@ class Multiplexer:
             detector.class_names,
             inference_time_ms=took_s * 1000,
             has_classes=not isinstance(detector, MotionDetector),
+            confidence_threshold=model.confidence_threshold,
         )
         for glance, seen in zip(glances, found, strict=True):
             self._conclude(glance, seen, facts, frame_clock.times_of(glance.frame))

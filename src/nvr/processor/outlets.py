@@ -38,6 +38,7 @@ class Outlets:
         on_track: TrackHandler | None,
         is_recording: bool,
         tallies: Tallies | None = None,
+        is_muted: Callable[[int], bool] = lambda _: False,
     ) -> None:
         """Make the sinks; nothing is connected before `start`.
 
@@ -48,6 +49,7 @@ class Outlets:
             on_track: Takes what is said about tracks, in a thread of its own.
             is_recording: Whether there will be recordings to announce.
             tallies: Told of each event that was handed to the broker, or without one to the first other way out.
+            is_muted: Tells of a source id whether the detections of it that still wait are to be dropped.
 
         Raises:
             ConfigurationError: A file cannot be written, or the broker's settings do not fit.
@@ -55,6 +57,7 @@ class Outlets:
         self._config = config
         self._clock = clock
         self._tallies = tallies or Tallies(clock)
+        self._is_muted = is_muted
         self._connection: MqttConnection | None = None
         self._sinks: list[EventSink] = []
         self._announcers: list[MQTTDetectionSink] = []
@@ -174,6 +177,8 @@ class Outlets:
 
         def deliver(item: TimedEvent) -> None:
             event, times = item
+            if self._is_muted(event.source_id):
+                return
             n_lost = sink.failures
             sink.publish(event)
             if is_timed and sink.failures == n_lost:
@@ -197,6 +202,8 @@ class Outlets:
 
         def deliver(item: tuple[DetectionEvent, Frame, FrameTimes]) -> None:
             event, frame, times = item
+            if self._is_muted(event.source_id):
+                return
             if is_timed:
                 self._tallies.published(event.source_id, times)
             on_event(event, frame)

@@ -21,6 +21,14 @@ class CameraRecorder(Protocol):
         """Finish what is recorded of a camera and forget it; False if that takes longer."""
         ...
 
+    def set_mode(self, source_id: int, mode: str | None) -> None:
+        """Record a camera as another mode says; None for the usual one."""
+        ...
+
+    def rename(self, instance_id: str) -> None:
+        """Announce what is recorded under another name of the processor."""
+        ...
+
     def note_detections(self, event: DetectionEvent) -> None:
         """Take note of what was seen in a frame."""
         ...

@@ -2,18 +2,24 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
+from nvr.assets.cancelling import IsCancelled
+from nvr.config.camera import CameraConfig
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import CancelledError, ConfigurationError, NvrError
+from nvr.core.names import check_name
 from nvr.detection.detections import Detector
 from nvr.events.protocol import TopicKind
 from nvr.events.schema import DetectionEvent, SourceEvent
 from nvr.events.track_event import TrackEvent
+from nvr.media.decoder import check_hwaccel
 from nvr.media.frame import Frame
-from nvr.processor.camera_set import CameraSet
+from nvr.processor.camera_set import CameraSet, never
+from nvr.processor.gate import PublicationGate
 from nvr.processor.health_watch import HealthHandler, HealthWatch
+from nvr.processor.live_settings import checked, split_changes
 from nvr.processor.model_bank import ModelBank
 from nvr.processor.model_swap import ModelSwap
 from nvr.processor.multiplexer import EventHandler, TrackHandler
@@ -57,6 +63,7 @@ class StreamProcessor:
         recorder: CameraRecorder | None = None,
         pre_roll_s: float = 0.0,
         clock: Clock | None = None,
+        allow_empty: bool = False,
     ) -> None:
         """Prepare; nothing is loaded or opened before `start`.
 
@@ -69,32 +76,37 @@ class StreamProcessor:
             recorder: Records the cameras; started and stopped with the processor.
             pre_roll_s: Seconds of each camera that the recorder wants remembered.
             clock: For time stamps and intervals.
+            allow_empty: Start without a camera, too: they come later, by `cameras.add`.
 
         Raises:
             ConfigurationError: There is no camera.
         """
-        if not config.numbered_cameras:
+        if not config.numbered_cameras and not allow_empty:
             raise ConfigurationError("there is no camera: give at least one stream URI")
-        self._config = config
+        self._config = self._applied = config
         self._on_event = on_event
         self._on_track = on_track
         self._given_detector = detector
         self._clock = clock or SystemClock()
         self._tallies = Tallies(self._clock)
-        self._models = ModelBank(config, self._emit, self._emit_track, clock=self._clock, tallies=self._tallies)
+        self._gate = PublicationGate(self._emit, self._emit_track, clock=self._clock)
+        self._models = ModelBank(
+            config, self._gate.put_event, self._gate.put_track, clock=self._clock, tallies=self._tallies
+        )
         self._recorder = recorder
         self._cameras = CameraSet(
             config,
-            sink=self._models,
-            admit=self._models.admit,
-            interrupt=self._models.interrupt,
-            forget=self._models.forget,
+            models=self._models,
+            gate=self._gate,
             clock=self._clock,
             recorder=recorder,
             pre_roll_s=pre_roll_s,
+            on_replaced=self._forget_health,
         )
         self._outlets: Outlets | None = None
         self._health = HealthWatch(self._cameras.samples, clock=self._clock, on_change=on_health)
+        self._settings_lock = threading.Lock()
+        self._applying = threading.Lock()
         self._watchdog: Watchdog | None = None
         self._is_started = False
         self._is_stopping = threading.Event()
@@ -103,7 +115,7 @@ class StreamProcessor:
 
     @property
     def config(self) -> StreamProcessorConfig:
-        """The settings it was made with."""
+        """The settings that it goes by now, but for its cameras, which are in `cameras`."""
         return self._config
 
     def start(self) -> None:
@@ -151,6 +163,7 @@ class StreamProcessor:
             on_track=self._on_track,
             is_recording=self._recorder is not None,
             tallies=self._tallies,
+            is_muted=self._gate.is_closed,
         )
         self._cameras.prepare()
         if config.enable_watchdog:
@@ -164,6 +177,8 @@ class StreamProcessor:
 
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait until it is terminated, or all of its files have come to their end, which terminates it.
+
+        One without cameras goes on: some may come.
 
         Returns:
             Whether it has ended; False after `timeout_s`.
@@ -200,7 +215,7 @@ class StreamProcessor:
 
     @property
     def cameras(self) -> CameraSet:
-        """The cameras, which may be added, removed, paused, resumed and retuned while it runs."""
+        """The cameras, which may be added, removed, paused, resumed and changed while it runs."""
         return self._cameras
 
     def report(self) -> ProcessorReport:
@@ -270,10 +285,158 @@ class StreamProcessor:
         """
         return self._models.swap(model_id, instead_of=instead_of)
 
+    def pause(self, source_ids: Collection[int] | None = None, *, hang_up: bool = False) -> tuple[int, ...]:
+        """Look at some cameras no more until `resume`; their connections and their recording go on.
+
+        When this returns, nothing is published of them any more, be it in work already, but for the ends of their
+        tracks, which follow within a moment, reason `removed`, and what a sink is handing over in this instant. Nothing
+        of them is decoded. May be repeated; without `hang_up` a camera that has hung up stays so. Cameras that are
+        added later do not pause.
+
+        Args:
+            source_ids: None for all that there are.
+            hang_up: Close their connections as well, so that nothing is recorded either.
+
+        Returns:
+            The ids concerned.
+
+        Raises:
+            ConfigurationError: There is no such camera; nothing has changed then.
+        """
+        return self._cameras.pause(source_ids, hang_up=hang_up)
+
+    def resume(self, source_ids: Collection[int] | None = None) -> tuple[int, ...]:
+        """Look at paused cameras again, and connect to those that had hung up; the others go on as they are.
+
+        Of frames that were captured during the pause nothing is ever said.
+
+        Raises:
+            ConfigurationError: There is no such camera; nothing has changed then.
+        """
+        return self._cameras.resume(source_ids)
+
+    def set_max_fps(self, max_fps: float | None, source_ids: Collection[int] | None = None) -> tuple[int, ...]:
+        """Analyse at most so many frames per second, from the next frame on.
+
+        Args:
+            max_fps: None is as in the settings: without a limit for all cameras, for single ones as for all.
+            source_ids: Which cameras, which keep that as their own; None for all, those too that had a value of their
+                own, and those that are added later.
+
+        Returns:
+            The ids concerned.
+
+        Raises:
+            ConfigurationError: There is no such camera, or the value is out of range; nothing has changed then.
+            TransientError: A camera is being changed.
+            RuntimeError: The processor does not run.
+        """
+        return self._set("max_fps", max_fps, source_ids)
+
+    def set_confidence(self, confidence: float, source_ids: Collection[int] | None = None) -> tuple[int, ...]:
+        """Publish what is at least so sure, 0..1, from the next frame on, whatever model looks.
+
+        Lower than a model was loaded with works as well as higher, but for a detector that was given and cannot be
+        adjusted. See `set_max_fps`.
+        """
+        return self._set("confidence_threshold", confidence, source_ids)
+
+    def update_camera(
+        self, source_id: int, camera: CameraConfig, is_cancelled: IsCancelled = never, *, must_connect: bool = True
+    ) -> CameraConfig:
+        """Give a camera other settings; none costs another camera a frame.
+
+        Without a new connection, between two frames, where that is possible: all but its addresses and transport. Else
+        the new connection is made beside the old one, which ends when the first packet of the new one has come; its
+        tracks end and its counters begin anew. A model that nobody has yet is loaded first, which is waited for.
+
+        Args:
+            source_id: Which camera.
+            camera: All of its new settings; its number may be left out.
+            is_cancelled: Asked while something is waited for.
+            must_connect: False changes over at once, whether the new address answers or not, as after `add`; for
+                cameras that take only one connection, and settings that are known to be right.
+
+        Returns:
+            Its settings.
+
+        Raises:
+            CancelledError: `is_cancelled` said so, or the processor stops.
+            ConfigurationError: There is no such camera, or its settings do not fit.
+            DownloadError, UnsupportedError: Its model cannot be had.
+            StreamError: The new connection failed, or nothing came in time.
+            TransientError: It is being changed.
+            RuntimeError: The processor does not run.
+                After any of these the camera goes on as it was.
+        """
+        return self._cameras.update(source_id, camera, is_cancelled, must_connect=must_connect)
+
+    def rename(self, instance_id: str) -> None:
+        """Sign all that is said from the next frame on with another name; broker and log keep the old one.
+
+        Raises:
+            ConfigurationError: No instance may be called so.
+        """
+        check_name(instance_id, "instance")
+        self._configure({"instance_id": instance_id})
+        if self._recorder is not None:
+            self._recorder.rename(instance_id)
+        logger.info("instance %s it is from now on", instance_id)
+
+    def apply(self, new: StreamProcessorConfig, is_cancelled: IsCancelled = never) -> tuple[str, ...]:
+        """Go by new settings of the processor as far as a running one can; its cameras are changed one by one.
+
+        Compared is with what was applied last, so that what was changed by a command stays unless the setting itself
+        changes. Another model is loaded first, which is waited for; a failure leaves everything as it was.
+
+        Args:
+            new: All settings; its cameras are not looked at.
+            is_cancelled: Asked while a model is loaded.
+
+        Returns:
+            The names of changed settings that have no effect before the processor is made anew.
+
+        Raises:
+            CancelledError, ConfigurationError, DownloadError, UnsupportedError: Another model or device cannot be had.
+            RuntimeError: The processor does not run.
+        """
+        with self._applying:
+            live, rebuild = split_changes(self._applied, new)
+            check_hwaccel(new.hwaccel)
+            if "classes" in live and "model_id" not in live:
+                self._models.check_classes(new.classes)
+            if "model_id" in live:
+                self._models.change_default(new.model_id, lambda: self._is_stopping.is_set() or is_cancelled())
+            self._configure(live)
+            if "instance_id" in live:
+                self.rename(new.instance_id)
+            self._applied = new
+        if live:
+            logger.info("new settings: %s", ", ".join(sorted(live)))
+        return rebuild
+
+    def _set(self, name: str, value: float | None, source_ids: Collection[int] | None) -> tuple[int, ...]:
+        value = checked(name, value)
+        if source_ids is not None:
+            return self._cameras.tune(source_ids, **{name: value})
+        chosen = self._cameras.tune(None, **{name: None})
+        self._configure({name: value})
+        return chosen
+
+    def _configure(self, changes: Mapping[str, object]) -> None:
+        with self._settings_lock:
+            config = self._config.model_copy(update=dict(changes))
+            self._cameras.configure(config)
+            self._models.configure(config)
+            self._config = config
+
     def announce(self, event: SourceEvent) -> None:
         """Publish what was recorded; any thread, never waits. Without a broker nobody is told."""
         if self._outlets is not None:
             self._outlets.announce(TopicKind.RECORDINGS, event)
+
+    def _forget_health(self, source_id: int) -> None:
+        self._health.forget(source_id)
 
     def _emit(self, event: DetectionEvent, frame: Frame, times: FrameTimes) -> None:
         if self._recorder is not None:

@@ -48,13 +48,13 @@ def repaired_event(segment: Segment, instance_id: str) -> SegmentEvent:
 
 
 def snapshot_event(
-    origin: SegmentOrigin, frame: Frame, size_bytes: int, candidate: Candidate, instance_id: str
+    origin: SegmentOrigin, frame: Frame, size_bytes: int, candidate: Candidate | None, instance_id: str
 ) -> SegmentEvent:
-    """Return the announcement of a snapshot."""
+    """Return the announcement of a snapshot; without a candidate it was taken on demand."""
     return SegmentEvent(
         source_id=origin.source_id,
         type="snapshot",
-        kind="event",
+        kind="on-demand" if candidate is None else "event",
         start=origin.start,
         end=origin.start,
         duration_ms=0,
@@ -64,7 +64,7 @@ def snapshot_event(
         width=frame.width,
         height=frame.height,
         timestamp_source=frame.timestamp_source,
-        class_name=candidate.class_name,
-        confidence=candidate.confidence,
+        class_name=None if candidate is None else candidate.class_name,
+        confidence=None if candidate is None else candidate.confidence,
         instance_id=instance_id,
     )

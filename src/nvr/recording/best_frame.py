@@ -62,11 +62,15 @@ class BestFrame:
 
     def __init__(self, quiet_s: float) -> None:
         """Prepare; an event is over when nothing was detected for `quiet_s`."""
-        self._quiet_s = max(quiet_s, OVER_S)
+        self.retune(quiet_s)
         self._best: Candidate | None = None
         self._is_chosen = False
         self._first_s = 0.0
         self._last_s: float | None = None
+
+    def retune(self, quiet_s: float) -> None:
+        """Let an event be over when nothing was detected for another time."""
+        self._quiet_s = max(quiet_s, OVER_S)
 
     def note(self, found: Candidate, now_s: float) -> None:
         """Take note of a frame with detections, at a monotonic time."""

@@ -116,6 +116,11 @@ class Cleaner:
         """Begin with a pass at once."""
         self._thread.start()
 
+    def retune(self, policy: RetentionPolicy, interval_s: float) -> None:
+        """Go by other limits from the next pass on, which comes soon; any thread."""
+        self._policy, self._interval_s = policy, interval_s
+        self._woken.set()
+
     def note_space_short(self) -> None:
         """Make a pass soon: a disk is full. Returns at once; any thread may call it, as often as it likes."""
         self._woken.set()

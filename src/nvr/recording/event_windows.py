@@ -21,9 +21,13 @@ class EventWindows:
     """The windows of one camera, in its capture time, merged where they touch."""
 
     def __init__(self, pre_roll_s: float, post_roll_s: float) -> None:
+        self._windows: list[EventWindow] = []
+        self.retune(pre_roll_s, post_roll_s)
+
+    def retune(self, pre_roll_s: float, post_roll_s: float) -> None:
+        """Reach as far around the detections to come."""
         self._pre_roll = timedelta(seconds=pre_roll_s)
         self._post_roll = timedelta(seconds=post_roll_s)
-        self._windows: list[EventWindow] = []
 
     def note(self, captured_at: datetime) -> EventWindow:
         """Add a detection and return the window that it is in now; notes may come late and out of order."""

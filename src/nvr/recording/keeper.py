@@ -138,6 +138,13 @@ class Keeper:
                 self._must_reindex = True
             self._pending.append(change)
 
+    def retune(self, policy: RetentionPolicy, clean_interval_s: float) -> None:
+        """Keep to other limits from the next pass on, which comes soon; any thread."""
+        self._policy, self._clean_interval_s = policy, clean_interval_s
+        cleaner = self._cleaner
+        if cleaner is not None:
+            cleaner.retune(policy, clean_interval_s)
+
     def note_space_short(self) -> None:
         """Clean soon: a disk is full."""
         cleaner = self._cleaner
@@ -200,6 +207,7 @@ class Keeper:
         cleaner = Cleaner(index, self._policy, clock=self._clock, interval_s=self._clean_interval_s)
         cleaner.start()
         self._index, self._cleaner = index, cleaner
+        cleaner.retune(self._policy, self._clean_interval_s)  # they may have changed since
         return index
 
     def _apply_pending(self) -> None:

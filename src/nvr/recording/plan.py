@@ -107,6 +107,12 @@ class RecordingPlan:
             self._modes = modes
             self._is_following = RecordingMode.CONTINUOUS in modes or (self._is_following and bool(modes))
 
+    def retune(self, settings: PlanSettings) -> None:
+        """Decide by other lengths about what comes; the open segment and the windows that are known stay."""
+        with self._lock:
+            self._settings = settings
+            self._windows.retune(settings.pre_roll_s, settings.post_roll_s)
+
     def note_event(self, captured_at: datetime) -> EventWindow | None:
         """Take note of a detection, however late; None where events are no reason to record."""
         with self._lock:

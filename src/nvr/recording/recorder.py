@@ -8,11 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from nvr.core.clock import Clock
-from nvr.core.errors import ConfigurationError
 from nvr.core.throttle import ThrottledLog
 from nvr.media.packet_ring import PacketRing
 from nvr.recording.disk import SLOW_S, Activity, Pause, PauseReason, RecordingState, describe, pause_reason
-from nvr.recording.modes import Modes, RecordingMode, modes_text
+from nvr.recording.modes import Modes
 from nvr.recording.plan import RecordingPlan
 from nvr.recording.segment_file import SegmentFile
 from nvr.recording.segment_writer import FinishedSegment
@@ -123,6 +122,11 @@ class Recorder:
         self._plan.set_modes(modes)
         self._woken.set()
 
+    def retune(self, settings: RecorderSettings) -> None:
+        """Cut by other lengths from the next segment on, and reach as far around the events to come."""
+        self._plan.retune(settings.plan)
+        self._segmenter.retune(settings)
+
     def note_event(self, captured_at: datetime) -> None:
         """Take note that something was detected in the frame captured at a time."""
         if self._plan.note_event(captured_at) is not None:
@@ -130,15 +134,7 @@ class Recorder:
             self._woken.set()
 
     def record_start(self, max_s: float) -> None:
-        """Record on demand, from the newest key frame on, for at most `max_s` from now.
-
-        Raises:
-            ConfigurationError: It is no reason to record this camera.
-        """
-        if RecordingMode.ON_DEMAND not in self._plan.modes:
-            raise ConfigurationError(
-                f"camera {self.source_id}: recording on demand is not among its modes, {modes_text(self._plan.modes)}"
-            )
+        """Record on demand, from the newest key frame on, for at most `max_s` from now, whatever its modes are."""
         self._plan.start_on_demand(self._clock.monotonic(), max_s)
         self._woken.set()
 

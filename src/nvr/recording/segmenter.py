@@ -112,6 +112,10 @@ class Segmenter:
         """Wanted, but overwritten in memory before the disk took them."""
         return self._reader.lost
 
+    def retune(self, settings: RecorderSettings) -> None:
+        """Write the files to come otherwise; any thread."""
+        self._settings = settings
+
     def write_batch(self, now_s: float) -> bool:
         """Write the next packets of the ring; True while there may be more."""
         return self._reader.read(now_s, self._handle)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nvr.config.recording import RecordingConfig
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import ConfigurationError
+from nvr.core.errors import ConfigurationError, StorageError
 from nvr.core.names import check_tenant
 from nvr.events.recording_event import SegmentEvent
 from nvr.events.schema import DetectionEvent
@@ -35,6 +35,11 @@ logger = logging.getLogger(__name__)
 WATCH_S = 0.5
 """How often disks that hang are looked for and snapshots are chosen."""
 
+SNAPSHOT_S = 5.0
+"""How long is waited for a snapshot that was asked for."""
+
+_MADE_ONCE = frozenset({"root", "pre_roll_s"})
+
 
 @dataclass(frozen=True, slots=True)
 class RecordingReport:
@@ -55,6 +60,8 @@ class _Camera:
     ring: PacketRing
     recorder: Recorder
     best: BestFrame
+    mode: str | None
+    """Of its own; None for that of the configuration."""
     left_behind: int = 0
     """Unfinished files that the keeper has been told of."""
 
@@ -103,10 +110,14 @@ class RecordingService:
             clean_interval_s=config.clean_interval_s,
             clock=self._clock,
             kind_of=self._kind_of_repaired,
-            on_repaired=lambda segment: on_segment(repaired_event(segment, instance_id)),
+            on_repaired=lambda segment: on_segment(repaired_event(segment, self._instance_id)),
         )
         self._snapshots = SnapshotWorker(
-            self._root, self._tenant, instance_id=instance_id, clock=self._clock, on_snapshot=on_segment
+            self._root,
+            self._tenant,
+            instance_id=lambda: self._instance_id,
+            clock=self._clock,
+            on_snapshot=on_segment,
         )
         self._is_stopping = threading.Event()
         self._watch = threading.Thread(target=self._run_watch, name="recording-watch", daemon=True)
@@ -139,16 +150,13 @@ class RecordingService:
             ConfigurationError: The mode is none, or the camera is recorded already.
         """
         modes = parse_modes(self._config.mode if mode is None else mode)
-        config = self._config
         recorder = Recorder(
             source_id,
             ring,
             root=self._root,
             tenant=self._tenant,
             modes=modes,
-            settings=RecorderSettings(
-                PlanSettings(config.segment_s, config.pre_roll_s, config.post_roll_s), config.fragment_s
-            ),
+            settings=_recorder_settings(self._config),
             clock=self._clock,
             on_segment=self._take,
             on_state=self._take_state,
@@ -157,7 +165,7 @@ class RecordingService:
         with self._lock:
             if source_id in self._cameras:
                 raise ConfigurationError(f"camera {source_id} is recorded already")
-            self._cameras[source_id] = _Camera(ring, recorder, BestFrame(config.post_roll_s))
+            self._cameras[source_id] = _Camera(ring, recorder, BestFrame(self._config.post_roll_s), mode)
         self._keeper.look_at(CameraKey(self._tenant, source_id))
         recorder.start()
 
@@ -170,13 +178,61 @@ class RecordingService:
         self._choose(source_id, camera, math.inf)
         return camera.recorder.stop(timeout_s)
 
-    def set_mode(self, source_id: int, mode: str) -> None:
-        """Record a camera for other reasons from now on.
+    def set_mode(self, source_id: int, mode: str | None) -> None:
+        """Record a camera for other reasons from now on; None for those of the configuration.
+
+        Recording on demand that goes on ends at once where the mode does not name it.
 
         Raises:
             ConfigurationError: The mode is none, or there is no such camera.
         """
-        self._camera(source_id).recorder.set_modes(parse_modes(mode))
+        camera = self._camera(source_id)
+        camera.recorder.set_modes(parse_modes(self._config.mode if mode is None else mode))
+        camera.mode = mode
+
+    def rename(self, instance_id: str) -> None:
+        """Announce under another name of the processor from now on."""
+        self._instance_id = instance_id
+
+    def apply(self, new: RecordingConfig) -> tuple[str, ...]:
+        """Go by new settings as far as a running service can.
+
+        Open segments keep their length; what was recorded already is kept as long as the new limits say.
+
+        Returns:
+            The names of changed settings that have no effect before the service is made anew: where the recordings
+            are, and a longer pre-roll, for which cameras must remember more.
+        """
+        changed = [name for name in RecordingConfig.model_fields if getattr(new, name) != getattr(self._config, name)]
+        rebuild = tuple(name for name in changed if name in _MADE_ONCE)
+        kept = {name: getattr(self._config, name) for name in rebuild}
+        self._config = config = new.model_copy(update=kept)
+        settings = _recorder_settings(config)
+        for _, camera in self._all_cameras():
+            camera.recorder.retune(settings)
+            if "mode" in changed and camera.mode is None:
+                camera.recorder.set_modes(parse_modes(config.mode))
+            with self._lock:
+                camera.best.retune(config.post_roll_s)
+        self._keeper.retune(RetentionPolicy.from_config(config, self._tenant), config.clean_interval_s)
+        return rebuild
+
+    def snapshot(self, source_id: int) -> SegmentEvent:
+        """Take the newest picture of the main stream as a JPEG, announce it, and return what is announced.
+
+        Waits for the disk, but not for long; whatever the camera's mode is.
+
+        Raises:
+            ConfigurationError: There is no such camera.
+            StreamError: No picture of it has come yet, or for some seconds, or the last one cannot be decoded.
+            UnsupportedError: This build of FFmpeg cannot decode the stream.
+            StorageError: The disk cannot take it, or does not answer.
+        """
+        outcome = self._snapshots.order(source_id, self._camera(source_id).ring)
+        try:
+            return outcome.result(SNAPSHOT_S)
+        except TimeoutError as error:
+            raise StorageError(f"camera {source_id}: the snapshot is not on the disk after {SNAPSHOT_S:g} s") from error
 
     def note_event(self, source_id: int, captured_at: datetime) -> None:
         """Take note that something was detected in the frame captured at a time; unknown cameras are no error."""
@@ -198,8 +254,10 @@ class RecordingService:
     def record_start(self, source_id: int, max_s: float | None = None) -> None:
         """Record on demand, from the newest key frame on, for at most `max_s` or what the configuration says.
 
+        Who asks for it need not have set the mode before: it is on demand, whatever else the camera is recorded for.
+
         Raises:
-            ConfigurationError: There is no such camera, or it is not to be recorded on demand.
+            ConfigurationError: There is no such camera.
         """
         longest_s = self._config.on_demand_max_s
         self._camera(source_id).recorder.record_start(longest_s if max_s is None else min(max_s, longest_s))
@@ -284,7 +342,7 @@ class RecordingService:
         modes = parse_modes(self._config.mode) if camera is None else camera.recorder.modes
         if RecordingMode.EVENTS in modes:
             return SegmentKind.EVENT
-        return SegmentKind.ON_DEMAND if modes == {RecordingMode.ON_DEMAND} else SegmentKind.CONTINUOUS
+        return SegmentKind.CONTINUOUS if RecordingMode.CONTINUOUS in modes else SegmentKind.ON_DEMAND
 
     def _run_watch(self) -> None:
         while not self._is_stopping.wait(WATCH_S):
@@ -298,3 +356,7 @@ class RecordingService:
             chosen = camera.best.choose(now_s)
         if chosen is not None:
             self._snapshots.put(Job(source_id, camera.ring, chosen))
+
+
+def _recorder_settings(config: RecordingConfig) -> RecorderSettings:
+    return RecorderSettings(PlanSettings(config.segment_s, config.pre_roll_s, config.post_roll_s), config.fragment_s)

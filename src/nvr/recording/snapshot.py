@@ -1,17 +1,19 @@
 """The best frame of an event as a JPEG of the main stream, beside its segments; in a thread of its own."""
 
 import logging
+import math
 import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
 from nvr.core.clock import Clock
-from nvr.core.errors import NvrError, StreamError
+from nvr.core.errors import NvrError, StorageError, StreamError
 from nvr.core.throttle import ThrottledLog
 from nvr.events.recording_event import SegmentEvent
 from nvr.media.frame import Frame
@@ -32,6 +34,9 @@ MAX_WAITING = 32
 MAX_DISTANCE_S = 1.0
 """A picture further from the wanted time than this shows something else."""
 
+MAX_AGE_S = 10.0
+"""Who asks for a picture wants to see what is there now."""
+
 _ALL = 1 << 30
 
 
@@ -42,7 +47,33 @@ class Job:
     source_id: int
     ring: PacketRing
     """Of the main stream."""
-    candidate: Candidate
+    candidate: Candidate | None = None
+    """What it is taken of; None for the newest picture."""
+    outcome: Future[SegmentEvent] | None = None
+    """Who waits for it gets to know how it went."""
+
+
+def newest_frame(source_id: int, ring: PacketRing, now_s: float) -> Frame:
+    """Decode the newest picture of a ring at a monotonic time.
+
+    Raises:
+        StreamError: There is none yet, it is too old, or it cannot be decoded.
+        UnsupportedError: This build of FFmpeg cannot decode the stream.
+    """
+    start = ring.newest_gop_start
+    if start is None:
+        raise StreamError(f"camera {source_id}: no picture has come yet")
+    _, packets = ring.slice_from(start, _ALL)
+    video = [packet for packet in packets if packet.kind == "video"]
+    age_s = now_s - max((packet.received_s for packet in video), default=-math.inf)
+    if age_s > MAX_AGE_S:
+        raise StreamError(
+            f"camera {source_id}: its newest picture is {age_s:.0f} s old, expected {MAX_AGE_S:g} at most"
+        )
+    try:
+        return decode_frame_at(source_id, packets, max(packet.captured_at for packet in video))
+    except StreamError:  # it is broken, and the key frame is seconds older
+        return decode_frame_at(source_id, packets, video[0].captured_at)
 
 
 def frame_from_ring(source_id: int, ring: PacketRing, candidate: Candidate) -> Frame:
@@ -77,7 +108,7 @@ class SnapshotWorker:
         root: Path,
         tenant: str,
         *,
-        instance_id: str,
+        instance_id: Callable[[], str],
         clock: Clock,
         on_snapshot: Callable[[SegmentEvent], None],
     ) -> None:
@@ -86,14 +117,15 @@ class SnapshotWorker:
         Args:
             root: Folder of all recordings.
             tenant: Folder of the tenant below it.
-            instance_id: Named by announcements.
-            clock: For reports.
+            instance_id: Tells whom announcements name.
+            clock: For reports and ages.
             on_snapshot: Takes the announcement of each, in the worker's thread.
         """
         self._root = root
         self._tenant = tenant
         self._instance_id = instance_id
         self._on_snapshot = on_snapshot
+        self._clock = clock
         self._guard = DiskGuard(root)
         self._waiting: deque[Job] = deque()
         self._condition = threading.Condition()
@@ -126,12 +158,20 @@ class SnapshotWorker:
         """Take a snapshot soon."""
         with self._condition:
             if self._is_stopping:
+                _end(job, StorageError(f"camera {job.source_id}: nothing is recorded any more"))
                 return
             if len(self._waiting) >= MAX_WAITING:
-                self._waiting.popleft()
+                dropped = self._waiting.popleft()
                 self._dropped += 1
+                _end(dropped, StorageError(f"camera {dropped.source_id}: too many snapshots wait for the disk"))
             self._waiting.append(job)
             self._condition.notify()
+
+    def order(self, source_id: int, ring: PacketRing) -> Future[SegmentEvent]:
+        """Take the newest picture of a ring soon; see `Future.result` for how that went."""
+        outcome: Future[SegmentEvent] = Future()
+        self.put(Job(source_id, ring, outcome=outcome))
+        return outcome
 
     def request_stop(self) -> None:
         """Let the thread end after those that wait; returns at once."""
@@ -149,13 +189,20 @@ class SnapshotWorker:
     def _run(self) -> None:
         while (job := self._next()) is not None:
             try:
-                self._take(job)
+                event = self._take(job)
             except OSError as error:
-                self._trouble.report(f"camera {job.source_id}: a snapshot cannot be written: {describe(error)}")
+                sentence = f"camera {job.source_id}: a snapshot cannot be written: {describe(error)}"
+                self._trouble.report(sentence)
+                _end(job, StorageError(sentence))
             except NvrError as error:
                 self._trouble.report(f"a snapshot cannot be taken: {error}")
+                _end(job, error)
             except Exception as error:  # noqa: BLE001 - the supervisor loop: the next picture may be good
                 self._trouble.report(f"camera {job.source_id}: a snapshot failed: {error!r}", error)
+                _end(job, error)
+            else:
+                if job.outcome is not None:
+                    job.outcome.set_result(event)
 
     def _next(self) -> Job | None:
         with self._condition:
@@ -163,15 +210,22 @@ class SnapshotWorker:
                 self._condition.wait()
             return self._waiting.popleft() if self._waiting else None
 
-    def _take(self, job: Job) -> None:
-        frame = frame_from_ring(job.source_id, job.ring, job.candidate)
+    def _take(self, job: Job) -> SegmentEvent:
+        candidate = job.candidate
+        frame = (
+            newest_frame(job.source_id, job.ring, self._clock.monotonic())
+            if candidate is None
+            else frame_from_ring(job.source_id, job.ring, candidate)
+        )
         origin = SegmentOrigin(self._tenant, job.source_id, frame.captured_at.astimezone(UTC))
         jpeg = encode_jpeg(frame)
         self._guard.check()
         make_folder(self._root, origin.folder)
         self._write(self._root / origin.snapshot_path, jpeg)
         self._taken += 1
-        self._on_snapshot(snapshot_event(origin, frame, len(jpeg), job.candidate, self._instance_id))
+        event = snapshot_event(origin, frame, len(jpeg), candidate, self._instance_id())
+        self._on_snapshot(event)
+        return event
 
     def _write(self, path: Path, content: bytes) -> None:
         """Let a file appear whole, safe on the disk, or not at all."""
@@ -187,3 +241,8 @@ class SnapshotWorker:
                 unfinished.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def _end(job: Job, error: Exception) -> None:
+    if job.outcome is not None:
+        job.outcome.set_exception(error)

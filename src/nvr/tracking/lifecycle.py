@@ -95,6 +95,24 @@ class TrackLifecycle:
         """End all tracks, as where the camera is removed; timed by the last frame."""
         return () if self._frame is None else tuple(self._end(sorted(self._live), reason, self._frame))
 
+    def retune(self, zones: Sequence[ZoneConfig], lines: Sequence[LineConfig], instance_id: str | None) -> None:
+        """Go on with other zones, lines and name, between two frames; tracks stay.
+
+        Who stood in a zone that is gone or was changed has left it with its last look, and may come in again with the
+        next one. Counters go on under the same names.
+        """
+        self._instance_id = instance_id
+        if (tuple(zones), tuple(lines)) == (self._zones, self._lines):
+            return
+        same_zones = {zone.name for zone in zones if zone in self._zones}
+        same_lines = {line.name for line in lines if line in self._lines}
+        for live in self._live.values():
+            left = live.record.leave_all_but(same_zones, same_lines)
+            if live.told_s is not None:
+                self._count(Changes(left=left))
+        self._counts.reshape([zone.name for zone in zones], [line.name for line in lines])
+        self._zones, self._lines, self._map = tuple(zones), tuple(lines), None
+
     def zones_of(self, track_id: int) -> tuple[str, ...]:
         """Return the names of the zones that a live track stands in; none for an unknown one."""
         live = self._live.get(track_id)

@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -123,6 +124,17 @@ class TrackRecord:
         self.path.add(look.time_s, foot[0] / zone_map.aspect, foot[1])
         entered, left_visits = self._visit(look, zone_map, foot, margin)
         return Changes(entered, left_visits, self._cross(look, zone_map, foot, margin), is_new_state)
+
+    def leave_all_but(self, zones: Collection[str], lines: Collection[str]) -> tuple[Visit, ...]:
+        """Forget where it stands to other zones and lines; returns the stays that this ends."""
+        self._memberships = {name: each for name, each in self._memberships.items() if name in zones}
+        self._watches = {name: each for name, each in self._watches.items() if name in lines}
+        left = [
+            replace(visit, left_at=self.last.captured_at) for name, visit in self.inside.items() if name not in zones
+        ]
+        self.inside = {name: visit for name, visit in self.inside.items() if name in zones}
+        self.past_visits.extend(left)
+        return tuple(left)
 
     def _visit(
         self, look: Look, zone_map: ZoneMap, foot: Point, margin: float

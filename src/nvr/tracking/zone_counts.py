@@ -35,7 +35,10 @@ class CountsSnapshot:
 
 
 class ZoneCounts:
-    """Counts who comes, goes and crosses. Any thread may ask for a snapshot while another counts."""
+    """Counts who comes, goes and crosses. Any thread may ask for a snapshot while another counts.
+
+    What a track did in a zone that is not there any more is not counted.
+    """
 
     def __init__(self, zones: Iterable[str], lines: Iterable[str]) -> None:
         self._lock = threading.Lock()
@@ -45,21 +48,31 @@ class ZoneCounts:
             line: {"in": Counter(), "out": Counter()} for line in lines
         }
 
+    def reshape(self, zones: Iterable[str], lines: Iterable[str]) -> None:
+        """Count for other zones and lines from now on; what the old ones counted goes on under the same names."""
+        with self._lock:
+            self._now = {zone: self._now.get(zone, Counter()) for zone in zones}
+            self._entered = {zone: self._entered.get(zone, Counter()) for zone in self._now}
+            self._crossed = {line: self._crossed.get(line, {"in": Counter(), "out": Counter()}) for line in lines}
+
     def enter(self, zone: str, class_name: str) -> None:
         """Count an object that came in."""
         with self._lock:
-            self._now[zone][class_name] += 1
-            self._entered[zone][class_name] += 1
+            if zone in self._now:
+                self._now[zone][class_name] += 1
+                self._entered[zone][class_name] += 1
 
     def leave(self, zone: str, class_name: str) -> None:
         """Take off an object that left, by the class that it came in as."""
         with self._lock:
-            self._now[zone][class_name] -= 1
+            if zone in self._now:
+                self._now[zone][class_name] -= 1
 
     def cross(self, line: str, direction: Direction, class_name: str) -> None:
         """Count an object that went over a line."""
         with self._lock:
-            self._crossed[line][direction][class_name] += 1
+            if line in self._crossed:
+                self._crossed[line][direction][class_name] += 1
 
     def snapshot(self) -> CountsSnapshot:
         """Return all counters as they are now."""
