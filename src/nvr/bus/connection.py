@@ -41,6 +41,9 @@ class LastWill:
     retain: bool = True
 
 
+NO_BROKER = int(MQTTErrorCode.MQTT_ERR_NO_CONN)
+"""`rc` of a receipt for a message that no broker could take at that moment; QoS 1 and 2 wait for its return."""
+
 MAX_PENDING = 1000
 """Messages that may wait for a slow or absent broker."""
 
@@ -183,20 +186,33 @@ class MqttConnection:
                 self._forget(receipt.mid)
         return receipt
 
-    def subscribe(self, topic_filter: str, handler: MessageHandler, qos: int = 0) -> None:
-        """Call `handler` for each message of a topic filter, over all reconnects."""
+    def subscribe(
+        self, topic_filter: str, handler: MessageHandler, qos: int = 0, *, wants_retained: bool = True
+    ) -> None:
+        """Call `handler` for each message of a topic filter, over all reconnects.
+
+        Args:
+            topic_filter: As MQTT has them, with `+` and `#`.
+            handler: Takes topic and payload.
+            qos: At most so good is the delivery.
+            wants_retained: False drops what the broker has kept from before the subscription: it would come again
+                with each reconnect.
+        """
         with self._lock:
             self._handlers[topic_filter] = (qos, handler)
-        self._client.message_callback_add(topic_filter, self._dispatcher(handler))
+        self._client.message_callback_add(topic_filter, self._dispatcher(handler, wants_retained))
         if self.is_connected:
             self._client.subscribe(topic_filter, qos)
 
-    def _dispatcher(self, handler: MessageHandler) -> Callable[[Client, Any, MQTTMessage], None]:
+    def _dispatcher(self, handler: MessageHandler, wants_retained: bool) -> Callable[[Client, Any, MQTTMessage], None]:
         def dispatch(_client: Client, _userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401 - paho's signature
             try:
                 topic = message.topic
             except UnicodeDecodeError:
                 self._trouble.report(f"broker {self._address} delivered a topic that is not UTF-8")
+                return
+            if message.retain and not wants_retained:
+                self._trouble.report(f"a message on {topic} was retained, which nothing there may be: not taken")
                 return
             try:
                 handler(topic, bytes(message.payload))

@@ -24,6 +24,7 @@ ErrorType = Literal[
     "unsupported",  # this instance cannot do it, as record where nothing is recorded
     "failed",  # it was tried; what was before is as it was
     "timeout",  # it goes on, and nobody knows how it ends
+    "busy",  # too many commands wait already
 ]
 
 

@@ -1,0 +1,67 @@
+"""Which commands may not be in work at the same time; pure.
+
+A command touches things; two that touch the same thing conflict. What a camera is looked at with, how it is looked at
+and what is recorded of it are different things: a pause never waits for a recording.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from nvr.control.parameters import AddStreamParameters, ChangeModelParameters, Parameters
+
+Aspect = Literal["everything", "looking", "tuning", "recording", "new camera", "model", "log"]
+
+_CAMERA_ASPECTS: dict[str, tuple[Aspect, ...]] = {
+    "pause": ("looking",),
+    "resume": ("looking",),
+    "set_fps": ("tuning",),
+    "set_confidence": ("tuning",),
+    "record_start": ("recording",),
+    "record_stop": ("recording",),
+    "snapshot": (),
+    "update_stream": ("looking", "tuning", "recording"),
+    "remove_stream": ("looking", "tuning", "recording"),
+}
+_EVERYTHING = frozenset({"restart", "reload", "rename_instance"})
+
+
+class Thing(NamedTuple):
+    """Something that a command changes."""
+
+    aspect: Aspect
+    key: int | str | None = None
+    """A camera or a model; None for all."""
+
+
+def touched(name: str, parameters: Parameters, source_ids: Iterable[int] | None) -> frozenset[Thing]:
+    """Return what a command changes; empty for one that asks, and for `stop`, which nothing may hold up."""
+    if name in _EVERYTHING:
+        return frozenset({Thing("everything")})
+    if name == "set_log_level":
+        return frozenset({Thing("log")})
+    match parameters:
+        case ChangeModelParameters():
+            return frozenset({Thing("model", parameters.instead_of)})
+        case AddStreamParameters():
+            source_id = parameters.camera.source_id
+            if source_id is None:  # the next free number is its own
+                return frozenset({Thing("new camera")})
+            return frozenset(Thing(aspect, source_id) for aspect in _CAMERA_ASPECTS["update_stream"])
+    aspects = _CAMERA_ASPECTS.get(name, ())
+    keys = (None,) if source_ids is None else tuple(source_ids)
+    return frozenset(Thing(aspect, key) for aspect in aspects for key in keys)
+
+
+def do_conflict(first: frozenset[Thing], second: frozenset[Thing]) -> bool:
+    """Tell whether two commands change the same thing."""
+    if not first or not second:
+        return False
+    if Thing("everything") in first | second:
+        return True
+    return any(_is_same(one, other) for one in first for other in second)
+
+
+def _is_same(one: Thing, other: Thing) -> bool:
+    if one.aspect != other.aspect or one.aspect == "new camera":  # two new cameras get a number each
+        return False
+    return one.key is None or other.key is None or one.key == other.key

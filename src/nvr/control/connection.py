@@ -1,0 +1,223 @@
+"""The one connection of an instance's control plane: its last will, its retained status, and who else speaks over it.
+
+It lives from before the first camera to after the last; the detections have one of their own.
+"""
+
+import logging
+import threading
+import uuid
+from dataclasses import dataclass
+
+from nvr.bus.connection import NO_BROKER, ConnectHandler, LastWill, MessageHandler, MqttConnection
+from nvr.config.broker import BrokerConfig
+from nvr.core.clock import Clock, SystemClock
+from nvr.core.errors import BrokerError
+from nvr.core.names import check_name
+from nvr.events.instance_status import InstanceKind, InstanceStatus
+from nvr.events.protocol import TopicKind, Topics
+
+logger = logging.getLogger(__name__)
+
+KEEPALIVE_S = 10
+"""The broker tells that we are gone within 1.5 times this; at once where the connection breaks."""
+
+GOODBYE_S = 0.5
+"""How long the last status may take to reach the broker."""
+
+CONNECTION_LOST = "connection lost"
+
+
+@dataclass(frozen=True, slots=True)
+class _Subscription:
+    topic_filter: str
+    handler: MessageHandler
+    qos: int
+    wants_retained: bool
+
+
+class InstanceConnection:
+    """Any thread may call any method; handlers are called in the connection's thread and must be quick."""
+
+    def __init__(
+        self,
+        broker: BrokerConfig,
+        topics: Topics,
+        instance_id: str,
+        *,
+        kind: InstanceKind = "processor",
+        keepalive_s: int = KEEPALIVE_S,
+        clock: Clock | None = None,
+    ) -> None:
+        """Prepare; nothing is sent before `start`.
+
+        Args:
+            broker: Where it is and who we are.
+            topics: Those of the tenant.
+            instance_id: Name of this instance among all of the tenant.
+            kind: What it is.
+            keepalive_s: The broker hears from us at least so often.
+            clock: For time stamps.
+
+        Raises:
+            ConfigurationError: The name is none, or a certificate file is absent or none.
+        """
+        self._broker = broker
+        self._topics = topics
+        self._instance_id = check_name(instance_id, "instance")
+        self._kind = kind
+        self._keepalive_s = keepalive_s
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._subscriptions: list[_Subscription] = []
+        self._on_connect: list[ConnectHandler] = []
+        self._mqtt = self._make(instance_id)
+
+    @property
+    def instance_id(self) -> str:
+        """Name of this instance, as it is now."""
+        return self._instance_id
+
+    @property
+    def topics(self) -> Topics:
+        """Those of the tenant."""
+        return self._topics
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker hears us."""
+        return self._mqtt.is_connected
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the last try to reach the broker failed; None while all is well."""
+        return self._mqtt.last_error
+
+    def on_connect(self, handler: ConnectHandler) -> None:
+        """Call `handler` after each connect, also after a change of the name; at once where it stands already."""
+        with self._lock:
+            self._on_connect.append(handler)
+        if self.is_connected:
+            handler()
+
+    def start(self) -> None:
+        """Begin to connect, in the background and for as long as it takes."""
+        self._mqtt.start()
+
+    def wait_connected(self, timeout_s: float) -> bool:
+        """Wait until the broker has accepted us; False if it has not in time."""
+        return self._mqtt.wait_connected(timeout_s)
+
+    def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> bool:
+        """Hand over a message, without a wait.
+
+        Returns:
+            Whether it was taken. While the broker is away QoS 0 is lost, and higher QoS waits for its return, unless
+            too much waits already.
+        """
+        receipt = self._mqtt.publish(topic, payload, qos, retain)
+        return receipt.rc == 0 or (qos > 0 and receipt.rc == NO_BROKER)
+
+    def subscribe(
+        self, topic_filter: str, handler: MessageHandler, qos: int = 0, *, wants_retained: bool = True
+    ) -> None:
+        """Call `handler` for each message of a topic filter, over all reconnects and names."""
+        subscription = _Subscription(topic_filter, handler, qos, wants_retained)
+        with self._lock:
+            self._subscriptions.append(subscription)
+            mqtt = self._mqtt
+        self._subscribe(mqtt, subscription)
+
+    def say(self, status: InstanceStatus) -> bool:
+        """Publish the status under our name, to be kept; False where there is no broker to take it.
+
+        Nothing is kept for a broker that is away: the status of then is nobody's wish when it is back.
+        """
+        with self._lock:
+            mqtt, name = self._mqtt, self._instance_id
+        if not mqtt.is_connected:
+            return False
+        own = status if status.instance_id == name else status.model_copy(update={"instance_id": name})
+        kind = TopicKind.STATUS
+        return mqtt.publish(self._topics.status(name), own.to_json(), kind.qos, kind.is_retained).rc == 0
+
+    def rename(self, instance_id: str, timeout_s: float = 5.0) -> None:
+        """Go on under another name, with a last will of that name; the old name's status is taken back.
+
+        Raises:
+            BrokerError: The broker did not accept us under the new name in time; the old one stays.
+            ConfigurationError: The name is none.
+        """
+        check_name(instance_id, "instance")
+        if instance_id == self._instance_id:
+            return
+        successor = self._make(instance_id)
+        with self._lock:
+            subscriptions = tuple(self._subscriptions)
+        for subscription in subscriptions:
+            self._subscribe(successor, subscription)
+        successor.start()
+        if not successor.wait_connected(timeout_s):
+            reason = successor.last_error or f"no answer within {timeout_s:g} s"
+            successor.stop()
+            raise BrokerError(f"instance {self._instance_id} stays: {instance_id} was not accepted, {reason}")
+        with self._lock:
+            old, old_name = self._mqtt, self._instance_id
+            self._mqtt, self._instance_id = successor, instance_id
+        _leave(old, self._topics.status(old_name), b"")
+        self._connected(successor)
+        logger.info("instance %s is now called %s", old_name, instance_id)
+
+    def stop(self, reason: str = "stopped", timeout_s: float = 1.0) -> None:
+        """Say that we are gone for good, and why, then disconnect; returns within about the time whatever happens."""
+        with self._lock:
+            mqtt, name = self._mqtt, self._instance_id
+        farewell = self._offline(name, reason).model_copy(update={"timestamp": self._clock.now()})
+        _leave(mqtt, self._topics.status(name), farewell.to_json(), timeout_s)
+
+    def _make(self, instance_id: str) -> MqttConnection:
+        will = LastWill(self._topics.status(instance_id), self._offline(instance_id, CONNECTION_LOST).to_json())
+        mqtt: MqttConnection
+        mqtt = MqttConnection(
+            self._broker,
+            # the same for each reconnect, so that the broker ends a half-dead predecessor, whose last will then comes
+            # before what we say and not after it; and of nobody else, who would be thrown out
+            client_id=f"nvr-{uuid.uuid4().hex[:18]}",
+            will=will,
+            on_connect=lambda: self._connected(mqtt),
+            keepalive_s=self._keepalive_s,
+            clock=self._clock,
+        )
+        return mqtt
+
+    def _offline(self, instance_id: str, reason: str) -> InstanceStatus:
+        return InstanceStatus.offline(instance_id, self._kind, reason)
+
+    def _subscribe(self, mqtt: MqttConnection, subscription: _Subscription) -> None:
+        mqtt.subscribe(
+            subscription.topic_filter,
+            self._while_current(mqtt, subscription.handler),
+            subscription.qos,
+            wants_retained=subscription.wants_retained,
+        )
+
+    def _while_current(self, mqtt: MqttConnection, handler: MessageHandler) -> MessageHandler:
+        # while the name changes two connections receive the same messages
+        def handle(topic: str, payload: bytes) -> None:
+            if mqtt is self._mqtt:
+                handler(topic, payload)
+
+        return handle
+
+    def _connected(self, mqtt: MqttConnection) -> None:
+        with self._lock:
+            handlers = tuple(self._on_connect) if mqtt is self._mqtt else ()
+        for handler in handlers:
+            handler()
+
+
+def _leave(mqtt: MqttConnection, topic: str, last_words: bytes, timeout_s: float = 1.0) -> None:
+    if mqtt.is_connected:
+        receipt = mqtt.publish(topic, last_words, qos=1, retain=True)
+        if receipt.rc == 0:
+            receipt.wait_for_publish(min(GOODBYE_S, timeout_s))
+    mqtt.stop(timeout_s)
