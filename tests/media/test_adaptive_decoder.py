@@ -199,3 +199,19 @@ def test_retuning_wakes_a_sleeper_and_begins_at_the_next_key_frame(sleepy_clip: 
         step = decoder.feed(packet, gop_start_before=lambda _: None)
         frames += [frame_number(shown.picture.pts, shown.picture.time_base) for shown in step.shown]
     assert [frame for frame in frames if frame >= 150] == [156, *range(168, 250)]
+
+
+def test_what_comes_while_nobody_looks_counts_as_unwanted_and_not_as_slept_through(event_clip: Path) -> None:
+    counters = DecodeCounters()
+    decoder = AdaptiveDecoder("test", DecodeSettings("nothing"), counters)
+    ring = PacketRing(max_seconds=1e6)
+    packets = read_packets(event_clip)
+    for packet in packets[:60]:
+        ring.append(packet)
+        assert decoder.feed(packet, gop_start_before=ring.gop_start_before).shown == []
+    assert (counters.unwanted, counters.asleep) == (50, 0), "of the GOP that it is in it is not known yet"
+    decoder.go_back()
+    decoder.retune(DecodeSettings("all"))
+    shown = [decoder.feed(packet, gop_start_before=ring.gop_start_before).shown for packet in packets[50:100]]
+    assert sum(map(len, shown)) + len(decoder.finish().shown) == 50
+    assert (counters.unwanted, counters.asleep, counters.skipped) == (50, 0, 0)

@@ -374,6 +374,29 @@ def test_the_thread_goes_on_after_errors_and_tells_of_them(
     assert "Input/output error" in caplog.text
 
 
+def test_the_thread_tells_how_the_root_is_after_each_pass(index: SegmentIndex) -> None:
+    record(index, segment_at(9.5 * 86_400, size_bytes=700), segment_at(9.9 * 86_400, size_bytes=300))
+    spaces = [DiskSpace(1000, 600)]
+
+    def measure(_: Path) -> DiskSpace:
+        if not spaces:
+            raise OSError(5, os.strerror(5))
+        return spaces[0]
+
+    cleaner = Cleaner(index, RetentionPolicy(), clock=ManualClock(NOW), interval_s=0.01, measure=measure)
+    assert cleaner.state is None
+    cleaner.start()
+    wait_until(lambda: cleaner.passes > 0, "a pass")
+    state = cleaner.state
+    assert state is not None
+    assert (state.disk, state.held_bytes) == (DiskSpace(1000, 600), 1000)
+    assert state.forecast is not None
+    assert state.forecast.bytes_per_day == 2000
+    spaces.clear()
+    wait_until(lambda: cleaner.state is None, "a disk that does not answer any more")
+    assert cleaner.stop(10)
+
+
 def test_a_limit_that_cannot_be_kept_is_told_once_as_long_as_it_lasts(
     index: SegmentIndex, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -53,6 +53,8 @@ class DecodeCounters:
     """Packets that were passed over asleep, of which those of a replay are decoded later, or while nobody looks."""
     asleep: int = 0
     """Of these, those that are not decoded any more: told once the camera is seen to have been quiet."""
+    unwanted: int = 0
+    """Likewise, of those that were passed over while nobody looked; told with the next key frame."""
     skipped: int = 0
     """Packets that were not decoded in order to keep up with the camera."""
     lost: int = 0
@@ -132,7 +134,7 @@ class AdaptiveDecoder:
         if (before.policy, before.quiet_s) != (settings.policy, settings.quiet_s):
             has_gap = self._sleep.is_asleep or before.policy in {"keyframes", "nothing"}
             self._needs_key_frame = self._needs_key_frame or has_gap
-            self._leave_passed_over()
+            self._leave_passed_over(before.policy)
             self._sleep = SleepPolicy(settings.quiet_s)
             self._quiet_key = None
 
@@ -153,7 +155,9 @@ class AdaptiveDecoder:
         self._note_place(packet)
         policy = self._settings.policy
         if policy == "nothing":
-            self._counters.dozed += 1
+            if packet.is_keyframe:
+                self._leave_passed_over(policy)
+            self._pass_over()
             return Step()
         if policy == "keyframes":
             return self._only_key_frames(packet)
@@ -173,13 +177,17 @@ class AdaptiveDecoder:
         if packet.session != self._session:
             self._session = packet.session
             self._needs_key_frame = True
-            self._leave_passed_over()
+            self._leave_passed_over(self._settings.policy)
             self._shown_pts = None
             self._reference_s = self._decoded_key_s = self._quiet_key = None
             self._sleep.restart()
             self._gate.forget()
         if packet.is_keyframe:
             self._sleep.note_key_frame(packet.media_s)
+
+    def go_back(self) -> None:
+        """Tell that what was passed over since the last key frame comes once more."""
+        self._passed_over = 0
 
     def note_gap(self) -> None:
         """Tell that packets before the next one are missing."""
@@ -214,16 +222,19 @@ class AdaptiveDecoder:
             return self._wake(packet, gop_start_before)
         self._gate.refer_to(grid)
         self._quiet_key = packet.sequence
-        self._leave_passed_over()
+        self._leave_passed_over("adaptive")
         return self._shown_of(picture, grid)
 
     def _pass_over(self) -> None:
         self._counters.dozed += 1
         self._passed_over += 1
 
-    def _leave_passed_over(self) -> None:
-        """Note that what was passed over is not gone back to any more."""
-        self._counters.asleep += self._passed_over
+    def _leave_passed_over(self, policy: DecodePolicy) -> None:
+        """Note that what was passed over by a policy is not gone back to any more."""
+        if policy == "nothing":
+            self._counters.unwanted += self._passed_over
+        else:
+            self._counters.asleep += self._passed_over
         self._passed_over = 0
 
     def _wake(self, packet: MediaPacket, gop_start_before: Callable[[int], int | None]) -> Step:

@@ -189,13 +189,16 @@ class DecodeWorker:
         settings, self._next_settings = self._next_settings, None
         if settings is None:
             return
+        begins_to_look = self._settings.policy == "nothing" != settings.policy
+        start = self._ring.newest_gop_start
+        goes_back = begins_to_look and start is not None and not settings.is_lossless
+        if goes_back:
+            self._decoder.go_back()
         self._decoder.retune(settings)
         if settings.max_fps != self._settings.max_fps:
             self._sampler = RateGate(settings.max_fps)
-        begins_to_look = self._settings.policy == "nothing" != settings.policy
         self._settings = settings
-        start = self._ring.newest_gop_start
-        if begins_to_look and start is not None and not settings.is_lossless:
+        if goes_back and start is not None:
             # the next key frame may be seconds away; what came before is decoded for what follows
             self._replay_until = self._ring.end
             self._catch_up_until_s = self._clock.monotonic() + CATCH_UP_S

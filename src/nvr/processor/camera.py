@@ -31,7 +31,7 @@ class CameraReport:
 
     source_id: int
     name: str
-    """URI without credentials."""
+    """What people call it; without a name its URI, without credentials."""
     state: StreamState
     stream: StreamStats
     """Of the stream that is looked at."""
@@ -212,7 +212,7 @@ class Camera:
         """Return what it has done so far."""
         return CameraReport(
             source_id=self.source_id,
-            name=self._detect.name,
+            name=self._camera.name or self._detect.name,
             state=self._detect.state,
             stream=self._detect.stats,
             replaced_frames=replaced_frames,

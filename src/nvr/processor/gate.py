@@ -12,7 +12,7 @@ from nvr.events.schema import DetectionEvent
 from nvr.events.track_event import TrackEvent
 from nvr.media.decode_worker import FrameSink
 from nvr.media.frame import Frame
-from nvr.processor.tally import FrameHandler, FrameTimes
+from nvr.processor.tally import FrameHandler, FrameTimes, Tallies
 
 TrackHandler = Callable[[TrackEvent], None]
 
@@ -22,8 +22,11 @@ NEVER_S = float("-inf")
 class PublicationGate:
     """Open for every camera at first. Any thread may call any method; none waits longer than a sink's `put`."""
 
-    def __init__(self, put_event: FrameHandler, put_track: TrackHandler, *, clock: Clock) -> None:
-        """Stand before two handlers, which must be quick and raise nothing."""
+    def __init__(
+        self, put_event: FrameHandler, put_track: TrackHandler, *, clock: Clock, tallies: Tallies | None = None
+    ) -> None:
+        """Stand before two handlers, which must be quick and raise nothing; count in `tallies` what is kept back."""
+        self._tallies = tallies or Tallies(clock)
         self._put_event = put_event
         self._put_track = put_track
         self._clock = clock
@@ -61,6 +64,10 @@ class PublicationGate:
         source_id = frame.source_id
         return source_id not in self._closed and frame.received_s >= self._opened_s.get(source_id, NEVER_S)
 
+    def keep_back(self, frame: Frame) -> None:
+        """Count a frame that nobody is to look at; called by the thread that decodes it."""
+        self._tallies.of(frame.source_id).kept_back()
+
     def put_event(self, event: DetectionEvent, frame: Frame, times: FrameTimes) -> None:
         """Hand on what was seen in a frame, if that is allowed."""
         with self._lock:
@@ -91,6 +98,8 @@ class GatedSink:
         """See `FrameSink.put`."""
         if self._gate.admits(frame):
             self._sink.put(frame)
+        else:
+            self._gate.keep_back(frame)
 
     def wait_until_taken(self, source_id: int, timeout_s: float) -> bool:
         """See `FrameSink.wait_until_taken`."""

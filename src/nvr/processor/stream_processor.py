@@ -89,7 +89,7 @@ class StreamProcessor:
         self._given_detector = detector
         self._clock = clock or SystemClock()
         self._tallies = Tallies(self._clock)
-        self._gate = PublicationGate(self._emit, self._emit_track, clock=self._clock)
+        self._gate = PublicationGate(self._emit, self._emit_track, clock=self._clock, tallies=self._tallies)
         self._models = ModelBank(
             config, self._gate.put_event, self._gate.put_track, clock=self._clock, tallies=self._tallies
         )

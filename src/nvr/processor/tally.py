@@ -35,6 +35,8 @@ class CameraTally:
     """Of these, those of which it is known whether something moved: not where each frame is looked at as a whole."""
     moving: int = 0
     """Of these, those in which something did."""
+    kept_back: int = 0
+    """Decoded and not looked at, since the camera pauses or did when they were captured."""
     failed: int = 0
     """Lost because the picture or the model failed."""
     analysed_fps: float = 0.0
@@ -44,12 +46,13 @@ class CameraTally:
 
 
 class Tally:
-    """Counts of one camera: the thread that looks writes, but for `published`, which is for that of the first sink."""
+    """Counts of one camera: the thread that looks writes, `published` is for a sink, `kept_back` for the decoder."""
 
     def __init__(self) -> None:
         self._analysed = 0
         self._watched = 0
         self._moving = 0
+        self._kept_back = 0
         self._failed = 0
         self._rate = RateMeter()
         self._capture_to_decode = Histogram()
@@ -66,6 +69,10 @@ class Tally:
         self._capture_to_decode.observe(times.decoded_s - times.captured_s)
         self._decode_to_detect.observe(times.looked_s - times.decoded_s)
 
+    def kept_back(self) -> None:
+        """Note that a decoded frame was kept back since the camera pauses."""
+        self._kept_back += 1
+
     def failed(self) -> None:
         """Note that a frame was lost here."""
         self._failed += 1
@@ -81,6 +88,7 @@ class Tally:
             analysed=self._analysed,
             watched=self._watched,
             moving=self._moving,
+            kept_back=self._kept_back,
             failed=self._failed,
             analysed_fps=self._rate.per_second(now_s),
             latency={
@@ -115,9 +123,8 @@ class Tallies:
         self._by_camera.pop(source_id, None)
 
     def report(self, source_id: int) -> CameraTally:
-        """Return the counts of a camera at this moment."""
-        tally = self._by_camera.get(source_id)
-        return CameraTally() if tally is None else tally.report(self._clock.monotonic())
+        """Return the counts of a camera at this moment; zeros before its first frame, so that a scraper sees a rise."""
+        return (self._by_camera.get(source_id) or Tally()).report(self._clock.monotonic())
 
 
 class FrameClock:

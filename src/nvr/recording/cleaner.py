@@ -20,6 +20,7 @@ from nvr.recording.disk_space import disk_space
 from nvr.recording.index import SegmentIndex
 from nvr.recording.layout import HourFolder
 from nvr.recording.locks import try_locked
+from nvr.recording.outlook import RootState, root_state
 from nvr.recording.policy import RetentionPolicy
 from nvr.recording.reindex import reindex, sync_hour, sync_oldest
 from nvr.recording.removal import Removal, remove_segments, tidy_hour
@@ -96,6 +97,12 @@ class Cleaner:
         self._passes = 0
         self._last = CleanReport()
         self._sum = CleanReport()
+        self._state: RootState | None = None
+
+    @property
+    def state(self) -> RootState | None:
+        """How the root was after the last pass; None before the first, and where that could not be told."""
+        return self._state
 
     @property
     def passes(self) -> int:
@@ -230,9 +237,12 @@ class Cleaner:
         before = {(excess.reason, excess.what) for excess in self._last.excesses}
         try:
             report = self.clean()
+            self._state = root_state(self._index, self._policy, self._clock.now(), self._room())
         except StorageError as error:
+            self._state = None
             self._trouble.report(f"recordings cannot be cleaned: {error}")
         except Exception as error:  # noqa: BLE001 - the supervisor loop: without a cleaner the disk fills up
+            self._state = None
             self._trouble.report(f"recordings cannot be cleaned: {error!r}", error)
         else:
             for excess in report.excesses:

@@ -1,5 +1,6 @@
 """The forecast for a root as it is now: what it takes is asked of the index and the disk."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from nvr.core.errors import StorageError
@@ -7,7 +8,28 @@ from nvr.recording.disk_space import disk_space
 from nvr.recording.forecast import DAY, Forecast, capacity, forecast
 from nvr.recording.index import SegmentIndex
 from nvr.recording.policy import RetentionPolicy
+from nvr.recording.retention import DiskSpace
 from nvr.recording.segment import SegmentKind
+
+
+@dataclass(frozen=True, slots=True)
+class RootState:
+    """A root as it is now."""
+
+    disk: DiskSpace
+    held_bytes: int
+    """What all recordings take."""
+    forecast: Forecast | None
+    """None where too little was recorded to tell."""
+
+
+def root_state(index: SegmentIndex, policy: RetentionPolicy, now: datetime, disk: DiskSpace) -> RootState:
+    """Return how a root is, on a disk with that room.
+
+    Raises:
+        StorageError: The index cannot be read, or the room on the disk not be told.
+    """
+    return RootState(disk, index.total_bytes(), outlook(index, policy, now))
 
 
 def outlook(index: SegmentIndex, policy: RetentionPolicy, now: datetime) -> Forecast | None:

@@ -22,6 +22,7 @@ from nvr.recording.index import SegmentIndex
 from nvr.recording.keeper import Keeper
 from nvr.recording.layout import DEFAULT_TENANT, CameraKey, SegmentOrigin
 from nvr.recording.modes import RecordingMode, parse_modes
+from nvr.recording.outlook import RootState
 from nvr.recording.plan import PlanSettings
 from nvr.recording.policy import RetentionPolicy
 from nvr.recording.recorder import Recorder, RecorderCounters
@@ -53,6 +54,8 @@ class RecordingReport:
     failed_snapshots: int
     deleted: int
     """Segments that had to go by age or size."""
+    root: RootState | None = None
+    """How the folder and its disk were at the last look, each `clean_interval_s`; None where nobody knows."""
 
 
 @dataclass(slots=True)
@@ -287,6 +290,7 @@ class RecordingService:
             dropped_snapshots=self._snapshots.dropped,
             failed_snapshots=self._snapshots.failures,
             deleted=0 if cleaner is None else cleaner.sum.deleted,
+            root=None if cleaner is None else cleaner.state,
         )
 
     def request_stop(self) -> None:
