@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from nvr.core.errors import InvalidInputError
-from nvr.detection.detections import Detections, Image
+from nvr.detection.detections import AdjustableDetector, Detections, Image
+from nvr.detection.motion import MotionDetector
 from nvr.detection.pool import DetectorPool
 from tests.processor.fakes import BrightSpotDetector, FailingDetector
 
@@ -57,3 +58,17 @@ def test_it_is_one_model() -> None:
     with pytest.raises(InvalidInputError, match="at least one"):
         DetectorPool([])
     pool.close()
+
+
+def test_all_of_them_go_by_another_threshold() -> None:
+    detectors = [MotionDetector(confidence_threshold=0.3), MotionDetector(confidence_threshold=0.3)]
+    pool = DetectorPool(detectors)
+    assert isinstance(pool, AdjustableDetector)
+    assert pool.confidence_threshold == 0.3
+    pool.set_confidence_threshold(0.1)
+    assert [detector.confidence_threshold for detector in detectors] == [0.1, 0.1]
+    pool.close()
+    stiff = DetectorPool([BrightSpotDetector()])
+    stiff.set_confidence_threshold(0.1)
+    assert stiff.confidence_threshold == 0
+    stiff.close()

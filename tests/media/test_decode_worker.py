@@ -242,3 +242,26 @@ def test_each_decoded_frame_is_handed_on_or_thinned_out(event_clip: Path) -> Non
     assert counters.decoded == 400
     assert (counters.sampled, counters.thinned) == (len(sink.frames), 400 - len(sink.frames))
     assert len(sink.frames) < 200
+
+
+def test_a_camera_that_nobody_looks_at_is_read_and_not_decoded_and_seen_at_once_again(event_clip: Path) -> None:
+    ring, sink = PacketRing(), Sink()
+    packets = read_packets(event_clip)[:150]
+    key_frames = [packet.sequence for packet in packets if packet.is_keyframe]
+    worker = DecodeWorker(
+        0, "test", ring, DecodeSettings("nothing"), clock=SystemClock(), on_failure=lambda _: None, sink=sink
+    )
+    worker.start()
+    last = key_frames[2] + 7
+    for packet in packets[:last]:
+        ring.append(packet)
+    wait_until(lambda: worker.counters.dozed >= key_frames[2], "all is passed over")
+    assert (worker.counters.decoded, sink.frames) == (0, [])
+    worker.retune(DecodeSettings("all"))
+    wait_until(lambda: worker.counters.decoded >= 6, "the newest GOP is decoded, for what follows")
+    for packet in packets[last:]:
+        ring.append(packet)
+    ring.close()
+    wait_until(lambda: not worker.is_alive, "it ends")
+    assert sink.frames == list(range(key_frames[2], len(packets)))
+    assert worker.counters.broken == worker.counters.skipped == 0

@@ -163,3 +163,48 @@ def test_a_box_that_is_none_is_refused_and_changes_nothing() -> None:
     with pytest.raises(InvalidInputError, match="expected left <= right"):
         watcher.conclude(frame(0), bad, None, MODEL)
     assert len(follow(watcher)[1]) >= 1
+
+
+def test_new_settings_take_effect_between_two_frames_and_tracks_go_on() -> None:
+    settings = AnalystSettings(CameraConfig(uri="rtsp://192.0.2.1/live"), "p")
+    current = [settings]
+    watcher = CameraAnalyst(3, lambda: current[0], clock=ManualClock())
+    events, _ = follow(watcher)
+    track_id = events[-1].detections[0].tracker_id
+
+    def look(number: int, **changes: object) -> DetectionEvent:
+        camera = CameraConfig.model_validate({"uri": "rtsp://192.0.2.1/live", **changes})
+        current[0] = replace(current[0], camera=camera)
+        return watcher.conclude(frame(number), person_at(100 + 4 * number), None, MODEL)[0]
+
+    [found] = look(5, zones=(LEFT,)).detections
+    assert (found.tracker_id, found.zones) == (track_id, ("left",))
+    assert look(6).detections[0].zones == ()
+    everywhere = {"name": "all", "polygon": ((0, 0), (1, 0), (1, 1), (0, 1))}
+    assert look(7, object_masks=(everywhere,)).detections == ()
+    assert look(8, confidence_threshold=0.95).detections == ()
+    assert look(9, confidence_threshold=0.5).detections[0].tracker_id == track_id
+    current[0] = replace(current[0], classes=frozenset({"car"}), instance_id="q")
+    event, _ = watcher.conclude(frame(10), person_at(140), None, MODEL)
+    assert (event.detections, event.instance_id) == ((), "q")
+
+
+def test_what_is_weaker_than_the_model_is_asked_for_does_not_count_but_for_who_asks_for_it() -> None:
+    unsure = replace(MODEL, confidence_threshold=0.95)
+    assert analyst().conclude(frame(0), person_at(100), None, unsure)[0].detections == ()
+    [found] = analyst(confidence_threshold=0.9).conclude(frame(0), person_at(100), None, unsure)[0].detections
+    assert found.confidence == 0.9
+
+
+def test_another_mask_of_motion_makes_it_look_at_the_whole() -> None:
+    everywhere = {"name": "all", "polygon": ((0, 0), (1, 0), (1, 1), (0, 1))}
+    current = [AnalystSettings(CameraConfig(uri="rtsp://192.0.2.1/live"), "p")]
+    watcher = CameraAnalyst(3, lambda: current[0], clock=ManualClock())
+    for number in range(3):
+        watcher.conclude(frame(number), Detections.empty(), plan(watcher, frame(number)), MODEL)
+    assert not plan(watcher, frame(3)).is_full_look
+    current[0] = replace(current[0], instance_id="q")
+    assert not plan(watcher, frame(4)).is_full_look, "a name is no reason"
+    masked = CameraConfig.model_validate({"uri": "rtsp://192.0.2.1/live", "motion_masks": (everywhere,)})
+    current[0] = replace(current[0], camera=masked)
+    assert plan(watcher, frame(5)).is_full_look

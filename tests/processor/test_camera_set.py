@@ -1,21 +1,20 @@
 """Cameras that come, go and change while the others run, on real RTSP."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nvr.config.camera import CameraConfig
 from nvr.core.errors import ConfigurationError, StreamError
 from nvr.demo.simulator import Simulator, SimulatorConfig
-from nvr.events.schema import DetectionEvent
-from nvr.media.frame import Frame
-from nvr.media.health import HealthChanged, HealthState
+from nvr.media.health import HealthState
 from nvr.media.stream import StreamState
 from nvr.processor import StreamProcessor, StreamProcessorConfig
 from tests.media.clips import make_clip
 from tests.processor.fakes import BrightSpotDetector
+from tests.processor.running import Running
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.camera
@@ -29,40 +28,12 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
-class Running:
-    """A processor that looks at every frame of its cameras, and what came of it."""
-
-    def __init__(self, *uris: str, **settings: object) -> None:
-        self.frames: defaultdict[int, list[int]] = defaultdict(list)
-        self.health: list[HealthChanged] = []
-        config = StreamProcessorConfig.model_validate(
-            {"stream_uris": uris, "mqtt_enabled": False, "max_fps": None, "decode": "all", "reconnect_max_s": 1}
-            | settings
-        )
-        self.processor = StreamProcessor(
-            config, on_event=self._note, on_health=self.health.append, detector=BrightSpotDetector()
-        )
-        self.processor.start()
-
-    def _note(self, event: DetectionEvent, _frame: Frame) -> None:
-        assert event.pts is not None
-        self.frames[event.source_id].append(event.pts)
-
-    def wait_for(self, source_id: int, more: int = 5) -> None:
-        enough = len(self.frames[source_id]) + more
-        wait_until(lambda: len(self.frames[source_id]) >= enough, f"{more} more frames of camera {source_id}")
-
-    def decoded(self, source_id: int) -> tuple[int, int]:
-        stats = self.processor.cameras.get(source_id).detect.stats
-        return stats.demuxed.packets - stats.decoding.decoded, stats.failures
-
-
 @pytest.fixture
 def start() -> Iterator[type[Running]]:
     started: list[Running] = []
 
     class Started(Running):
-        def __init__(self, *uris: str, **settings: object) -> None:
+        def __init__(self, *uris: str, **settings: Any) -> None:  # noqa: ANN401 - settings
             super().__init__(*uris, **settings)
             started.append(self)
 

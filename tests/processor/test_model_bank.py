@@ -10,7 +10,7 @@ import pytest
 from nvr.config.camera import CameraConfig
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import SystemClock
-from nvr.core.errors import ConfigurationError, ModelError
+from nvr.core.errors import CancelledError, ConfigurationError, ModelError
 from nvr.events.schema import DetectionEvent
 from nvr.events.track_event import TrackEvent
 from nvr.processor.model_bank import ModelBank
@@ -22,10 +22,10 @@ from tests.waiting import wait_until
 URI = "rtsp://192.0.2.1/live"
 
 
-def network(path: Path, name: str) -> str:
+def network(path: Path, name: str, confidence: float = 0.9) -> str:
     """A network that sees one object of one class in the middle of each picture."""
     column = np.zeros((1, 5, 84), np.float32)
-    column[0, :, 0] = [32, 32, 16, 16, 0.9]
+    column[0, :, 0] = [32, 32, 16, 16, confidence]
     names = {"names": f"{{0: '{name}'}}", "task": "detect"}
     return str(constant_outputs(path, {"output0": column}, metadata=names))
 
@@ -41,8 +41,11 @@ class Site:
     def __init__(self, networks: tuple[str, str]) -> None:
         self.events: list[DetectionEvent] = []
         self.cameras = tuple(CameraConfig(uri=URI, model_id=model) for model in networks)
+        self.bank_config = StreamProcessorConfig(
+            cameras=self.cameras, model_id=networks[0], max_wait_ms=0, multiplex="frames"
+        )
         self.bank = ModelBank(
-            StreamProcessorConfig(cameras=self.cameras, model_id=networks[0], max_wait_ms=0, multiplex="frames"),
+            self.bank_config,
             lambda event, *_: self.events.append(event),
             lambda _: None,
             clock=SystemClock(),
@@ -160,3 +163,100 @@ def test_the_tracks_of_a_camera_that_pauses_end() -> None:
     wait_until(lambda: told[-1].kind == "end", "the end of the track")
     assert told[-1].end_reason == "removed"
     bank.stop(lambda: 10.0)
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path) -> Iterator[Site]:
+    """A site whose models are sure of what they see by 0.3 and 0.2, less than the settings ask for."""
+    paths = network(tmp_path / "a.onnx", "apple", 0.3), network(tmp_path / "b.onnx", "bird", 0.2)
+    started = Site(paths)
+    yield started
+    started.bank.stop(lambda: 10.0)
+
+
+def tell(site: Site, source_id: int, confidence: float | None) -> None:
+    camera = site.cameras[source_id].model_copy(update={"confidence_threshold": confidence})
+    site.bank.admit(source_id, camera)
+
+
+def names(event: DetectionEvent) -> list[str]:
+    return [found.class_name for found in event.detections if not found.held]
+
+
+def test_a_threshold_of_one_camera_works_both_ways_and_survives_a_swap(doubtful: Site) -> None:
+    models = [str(camera.model_id) for camera in doubtful.cameras]
+    doubtful.bank.admit(7, CameraConfig(uri=URI, model_id=models[0]))
+    assert names(doubtful.look(0)) == []
+    tell(doubtful, 0, 0.25)
+    assert names(doubtful.look(0)) == ["apple"], "lower than the model was loaded with"
+    assert names(doubtful.look(7)) == [], "of the same model, for which nobody said so"
+    tell(doubtful, 0, 0.31)
+    assert names(doubtful.look(0)) == []
+    tell(doubtful, 0, 0.1)
+    assert doubtful.bank.swap(models[1]).wait(30) == "done"
+    assert names(doubtful.look(0)) == ["bird"]
+    assert names(doubtful.look(7)) == []
+    tell(doubtful, 0, None)
+    assert names(doubtful.look(0)) == []
+
+
+def test_a_threshold_of_all_cameras_is_told_to_models_that_are_loaded_later_too(doubtful: Site) -> None:
+    doubtful.bank.configure(doubtful.bank_config.model_copy(update={"confidence_threshold": 0.1}))
+    assert names(doubtful.look(0)) == ["apple"]
+    assert names(doubtful.look(1)) == ["bird"]
+    tell(doubtful, 1, 0.5)
+    assert names(doubtful.look(1)) == []
+    assert doubtful.bank.swap(str(doubtful.cameras[1].model_id)).wait(30) == "done"
+    assert names(doubtful.look(0)) == ["bird"]
+
+
+def test_a_camera_goes_over_to_another_model_and_the_old_one_is_freed(site: Site, networks: tuple[str, str]) -> None:
+    assert names(site.look(1)) == ["bird"]
+    site.bank.admit(1, CameraConfig(uri=URI, model_id=networks[0]))
+    assert names(site.look(1)) == ["apple"]
+    assert [status.model_id for status in site.bank.statuses] == [site.bank.statuses[0].model_id]
+    assert site.bank.inferences == 2, "what it did before is not forgotten"
+    with pytest.raises(ConfigurationError, match="is not in use"):
+        site.bank.swap("motion", instead_of=networks[1])
+
+
+def test_the_usual_model_stays_without_a_camera(site: Site, networks: tuple[str, str]) -> None:
+    site.bank.admit(0, CameraConfig(uri=URI, model_id=networks[1]))
+    site.bank.forget(1)
+    assert len(site.bank.statuses) == 2
+    site.bank.admit(5, CameraConfig(uri=URI))
+    assert names(site.look(5)) == ["apple"]
+
+
+def test_another_usual_model_looks_at_those_that_choose_none(site: Site, networks: tuple[str, str]) -> None:
+    site.bank.admit(5, CameraConfig(uri=URI))
+    assert names(site.look(5)) == ["apple"]
+    site.bank.change_default(networks[1])
+    assert names(site.look(5)) == ["bird"]
+    assert names(site.look(0)) == ["apple"], "which it has chosen"
+    site.bank.forget(0)
+    assert len(site.bank.statuses) == 1, "nobody has chosen it any more"
+    site.bank.change_default("motion")
+    assert names(site.look(1)) == ["bird"]
+    assert {status.model_id for status in site.bank.statuses} >= {"motion"}
+
+
+def test_another_usual_model_that_cannot_be_had_changes_nothing(site: Site, tmp_path: Path) -> None:
+    site.bank.admit(5, CameraConfig(uri=URI))
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no network")
+    with pytest.raises(ModelError, match="broken"):
+        site.bank.change_default(str(broken))
+    with pytest.raises(CancelledError):
+        site.bank.change_default("motion", lambda: True)
+    assert names(site.look(5)) == ["apple"]
+    site.bank.admit(6, CameraConfig(uri=URI))
+    assert names(site.look(6)) == ["apple"]
+    assert len(site.bank.statuses) == 2
+
+
+def test_nothing_is_loaded_for_a_processor_that_has_stopped(site: Site) -> None:
+    site.bank.stop(lambda: 10.0)
+    with pytest.raises(CancelledError):
+        site.bank.admit(9, CameraConfig(uri=URI, model_id="motion"))
+    assert len(site.bank.statuses) == 2

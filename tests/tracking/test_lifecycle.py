@@ -282,3 +282,45 @@ def test_tracks_that_share_a_frame_do_not_share_their_memory() -> None:
     events = [event for x, _ in line_of((0.1, 0), (0.9, 0), 40) for event in site.see(pair(x))]
     ways = {event.track_id: [each.direction for each in event.line_crossings] for event in events}
     assert ways == {1: ["out"], 2: ["in"]}
+
+
+def test_other_zones_and_lines_hold_from_the_next_frame_on_and_tracks_stay() -> None:
+    site = Site.of(zones=[LEFT_HALF])
+    (start,) = site.walk([(0.3, 0.5)])
+    right = ZoneConfig(name="right", polygon=((0.5, 0), (1, 0), (1, 1), (0.5, 1)))
+    site.lifecycle.retune([right], [], "barn")
+    assert site.lifecycle.zones_of(start.track_id) == ()
+    assert set(site.lifecycle.counts().zones) == {"right"}
+    assert site.lifecycle.counts().lines == {}
+    events = site.walk([(0.4, 0.5), (0.6, 0.5), (0.8, 0.5)])
+    assert {event.track_id for event in events} == {start.track_id}
+    assert events[-1].zones == ("right",)
+    assert [(visit.zone, visit.left_at) for visit in events[-1].zone_visits] == [("left", wall(0)), ("right", None)]
+    assert events[-1].instance_id == "barn"
+    assert site.lifecycle.counts().zones["right"].now == {"person": 1}
+
+
+def test_a_zone_that_stays_as_it_is_keeps_who_stands_in_it_and_its_counts() -> None:
+    site = Site.of(zones=[LEFT_HALF], lines=[MIDDLE])
+    site.walk(line_of((0.3, 0.5), (0.7, 0.5), 9))
+    site.walk(line_of((0.7, 0.5), (0.3, 0.5), 9))
+    before = site.lifecycle.counts()
+    assert before.lines["middle"].crossed_in or before.lines["middle"].crossed_out
+    more = ZoneConfig(name="more", polygon=((0, 0), (1, 0), (1, 1), (0, 1)))
+    site.lifecycle.retune([LEFT_HALF, more], [MIDDLE], "barn")
+    after = site.lifecycle.counts()
+    assert (after.zones["left"], after.lines) == (before.zones["left"], before.lines)
+    smaller = ZoneConfig(name="left", polygon=((0, 0), (0.1, 0), (0.1, 1), (0, 1)))
+    site.lifecycle.retune([smaller], [MIDDLE], "barn")
+    assert site.lifecycle.counts().zones["left"].now == {}, "it has left what the zone was"
+    assert site.lifecycle.counts().zones["left"].entered == before.zones["left"].entered
+
+
+def test_what_a_track_did_in_a_zone_that_is_gone_is_not_counted_once_it_is_confirmed() -> None:
+    site = Site.of(zones=[LEFT_HALF], lines=[MIDDLE])
+    site.walk(line_of((0.3, 0.5), (0.7, 0.5), 9), is_confirmed=False)
+    site.lifecycle.retune([], [], "barn")
+    (start,) = site.walk([(0.72, 0.5)])
+    assert start.kind == "start"
+    assert [visit.zone for visit in start.zone_visits] == ["left"]
+    assert site.lifecycle.counts().zones == {}

@@ -106,7 +106,6 @@ class ModelBank:
             self._branches[config.model_id] = _Branch(FreshestFrames(clock))
         self._default_id = config.model_id
         self._cameras: dict[int, _Known] = {}
-        self._class_names: set[str] = set()
         self._past = _Past()
         self._n_multiplexers = 0
         self._is_started = False
@@ -132,7 +131,7 @@ class ModelBank:
             detector = given or self._load(model_id, is_cancelled)
             self._equip(branch, detector, is_ours=given is None)
         if len(self._branches) > 1:  # a single one has refused an unknown class already
-            self._check_classes(self._config.classes)
+            self.check_classes(self._config.classes)
 
     def admit(self, source_id: int, camera: CameraConfig, is_cancelled: IsCancelled = lambda: False) -> None:
         """Look at a camera by these settings from now on; between two frames, where it is known already.
@@ -265,8 +264,13 @@ class ModelBank:
             multiplexer.retune(max_batch=config.max_batch, gather_s=config.max_wait_ms / 1000)
 
     def check_classes(self, classes: Iterable[str]) -> None:
-        """Raise ConfigurationError for a class that no model has known so far."""
-        self._check_classes(classes)
+        """Raise ConfigurationError for a class that no model in use knows."""
+        known = {
+            name for branch in self._branches.values() if branch.slot is not None for name in branch.slot.class_names
+        }
+        unknown = sorted(set(classes) - known)
+        if unknown and "motion" not in known:
+            raise ConfigurationError(f"classes: none of {', '.join(self._branches)} has {unknown[0]}")
 
     def start(self) -> None:
         """Begin to look, in the background."""
@@ -446,7 +450,6 @@ class ModelBank:
             tallies=self._tallies,
         )
         self._n_multiplexers += 1
-        self._class_names |= set(detector.class_names)
 
     def _load(
         self, model_id: str, is_cancelled: IsCancelled, *, falls_back: bool = True, is_alone: bool = True
@@ -456,11 +459,6 @@ class ModelBank:
         if len(self._branches) > 1 or not is_alone:  # each need not know the classes of the others
             changes["classes"] = ()
         return load_configured_detector(self._config.model_copy(update=changes), is_cancelled, falls_back=falls_back)
-
-    def _check_classes(self, classes: Iterable[str]) -> None:
-        unknown = sorted(set(classes) - self._class_names)
-        if unknown and "motion" not in self._class_names:
-            raise ConfigurationError(f"classes: none of {', '.join(self._branches)} has {unknown[0]}")
 
     def _make_analyst(self, source_id: int, branch: _Branch) -> CameraAnalyst | None:
         known = self._cameras.get(source_id)

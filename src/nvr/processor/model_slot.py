@@ -118,6 +118,11 @@ class ModelSlot:
         """How the model in use does at this moment."""
         return self._status
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the model in use can tell."""
+        return self._detector.class_names
+
     def set_confidence(self, usual: float | None, least: float = 1.0) -> None:
         """Let the model report what is at least so sure, from the next batch on and after a swap, too.
 
