@@ -4,6 +4,7 @@
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from nvr.cli.main import app
 from nvr.config import NvrConfig
+from nvr.config.json_schema import site_schema
 from nvr.config.known_settings import nested_model
 from nvr.config.overrides import PREFIX
 from nvr.config.overrides import sections as own_sections
@@ -136,6 +138,7 @@ def pages() -> dict[Path, str]:
     return {
         REFERENCE / "cli.md": cli_page(),
         REFERENCE / "configuration.md": configuration_page(),
+        REFERENCE / "schemas" / "nvr.schema.json": json.dumps(site_schema(), indent=2, ensure_ascii=False) + "\n",
         EXAMPLE: example(),
     }
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from nvr import __version__
-from nvr.cli import models, recordings, schema
+from nvr.cli import config, models, recordings, schema
 from nvr.cli.demo import demo
 from nvr.cli.processor import processor
 from nvr.cli.simulate import simulate
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 
 app.add_typer(schema.app, name="schema")
+app.add_typer(config.app)
 app.add_typer(models.app)
 app.add_typer(recordings.app)
 

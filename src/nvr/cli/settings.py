@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from nvr.config import NvrConfig
     from nvr.config.overrides import Override
 
+DEFAULT_FILE = Path("nvr.yaml")
+"""Of commands that are about the configuration file and are given none."""
+
 DEFAULT_MODE = "continuous+events"
 """Of who names a folder to record into and nothing else."""
 

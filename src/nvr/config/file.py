@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +18,8 @@ from nvr.core.errors import ConfigurationError
 
 MAX_FILE_BYTES = 1_000_000
 MAX_SECRET_BYTES = 64 * 1024
+MAX_UNKNOWN = 100
+"""Unknown settings that are told: a file with more of them is another sort of file."""
 
 NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
@@ -40,11 +43,11 @@ class ReadConfig:
         nodes = steps(self.tree, path)
         return nodes[-1].place if len(nodes) == len(path) + 1 else None
 
-    def is_secret(self, path: SettingPath) -> bool:
-        """Tell whether a setting's text comes from a secret file or a variable with a secret's name."""
+    def secrets_of(self, path: SettingPath) -> tuple[str, ...]:
+        """Return the pieces of a setting's text that come from secret files or variables with a secret's name."""
         nodes = steps(self.tree, path)
         is_found = len(nodes) == len(path) + 1 and _override_of(path, self.overrides) is None
-        return is_found and isinstance(nodes[-1], ScalarNode) and nodes[-1].is_secret
+        return nodes[-1].secrets if is_found and isinstance(nodes[-1], ScalarNode) else ()
 
 
 def load_config(
@@ -154,14 +157,14 @@ def _read(
         text,
         origin,
         read_text=lambda value: fill_in(value, environment),
-        read_secret=lambda name: (read_secret(name), True),
+        read_secret=lambda name: (secret := read_secret(name), (secret,)),
     )
     return _build(content_of(tree, origin), tree, origin, overrides)
 
 
 def _build(content: object, tree: Node | None, origin: str, overrides: tuple[Override, ...]) -> ReadConfig:
     content = _without_empty_sections({} if content is None else content)
-    unknown = dict(unknown_settings(content))
+    unknown = dict(islice(unknown_settings(content), MAX_UNKNOWN))
     overrides = effective(content, overrides)
     content = with_overrides(without(content, set(unknown)), overrides)
 
@@ -172,6 +175,8 @@ def _build(content: object, tree: Node | None, origin: str, overrides: tuple[Ove
         return nodes[-1].place if nodes else origin
 
     problems = [Problem(path, message, key_place(tree, path) or origin) for path, message in unknown.items()]
+    if len(problems) == MAX_UNKNOWN:
+        raise SettingsError(problems)
     config = NvrConfig()
     try:
         config = NvrConfig.model_validate(content)

@@ -37,9 +37,9 @@ def nested_model(annotation: object) -> tuple[Holding, type[BaseModel]] | None:
     return None
 
 
-def unknown_settings(content: object, model: type[BaseModel] = NvrConfig) -> list[tuple[SettingPath, str]]:
-    """Return every name that is no setting, with what to do about it, in the order of the content."""
-    return list(_unknown(content, model, ()))
+def unknown_settings(content: object, model: type[BaseModel] = NvrConfig) -> Iterator[tuple[SettingPath, str]]:
+    """Yield every name that is no setting, with what to do about it, in the order of the content."""
+    return _unknown(content, model, ())
 
 
 def without(content: object, paths: set[SettingPath], path: SettingPath = ()) -> object:
@@ -63,7 +63,7 @@ def _unknown(content: object, model: type[BaseModel], path: SettingPath) -> Iter
         elif not path and name in _FORMER_SECTIONS:
             yield from _former_section(str(name), value)
         else:
-            yield (*path, name), f"there is no such setting{advice(str(name), model)}"
+            yield (*path, name), f"there is no such setting{_advice(str(name), model)}"
 
 
 def _unknown_within(value: object, annotation: object, path: SettingPath) -> Iterator[tuple[SettingPath, str]]:
@@ -97,7 +97,7 @@ def _called_now(name: str) -> str | None:
     return None
 
 
-def advice(name: str, model: type[BaseModel]) -> str:
+def _advice(name: str, model: type[BaseModel]) -> str:
     """Return how a sentence about an unknown name goes on: with the nearest that is known."""
     now = _called_now(name)
     if now is None or not name.startswith("mqtt_"):

@@ -9,7 +9,7 @@ from typing import Annotated, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
-from nvr.config.known_settings import advice, nested_model
+from nvr.config.known_settings import nested_model
 from nvr.config.problems import Problem, SettingPath, SettingsError
 from nvr.config.site import NvrConfig
 from nvr.config.yaml_tree import compose, content_of
@@ -111,10 +111,7 @@ def with_overrides(content: object, overrides: Iterable[Override]) -> object:
 
 
 def _unknown_variable(name: str, known: Iterable[str]) -> str:
-    section, _, setting = name.removeprefix(PREFIX).lower().partition(_SEPARATOR)
-    if (model := sections().get(section)) is not None and (said := advice(setting, model)):
-        return f"{name[:120]}: there is no such setting{said.replace('mean ', f'mean {PREFIX}{section.upper()}__')}"
-    near = get_close_matches(name, known, n=1)
+    near = get_close_matches(name[:120], known, n=1, cutoff=0.75)
     return f"{name[:120]}: there is no such setting{f', did you mean {near[0]}?' if near else ''}"
 
 
@@ -136,9 +133,9 @@ def _choices(annotation: object) -> set[object]:
     return _choices(get_args(annotation)[0]) if get_origin(annotation) is Annotated else {annotation}
 
 
-def _as_it_is(text: str) -> tuple[str, bool]:
-    return text, False
+def _as_it_is(text: str) -> tuple[str, tuple[str, ...]]:
+    return text, ()
 
 
-def _no_secret(_name: str) -> tuple[str, bool]:
+def _no_secret(_name: str) -> tuple[str, tuple[str, ...]]:
     raise ValueError("!secret is for files only")

@@ -12,8 +12,8 @@ _KNOWN_BY = 8
 """Signs of a secret by which it is found in a message, which may quote its beginning only."""
 
 
-def fill_in(text: str, environment: Mapping[str, str]) -> tuple[str, bool]:
-    """Return a text with each `${NAME}` or `${NAME:-default}` filled in, and whether that made it a secret.
+def fill_in(text: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """Return a text with each `${NAME}` or `${NAME:-default}` filled in, and the pieces that are secrets by their name.
 
     `$$` stands for one `$`; a `$` before anything but `{` is only that. A variable that is set to nothing counts as
     missing, as in a shell.
@@ -21,10 +21,9 @@ def fill_in(text: str, environment: Mapping[str, str]) -> tuple[str, bool]:
     Raises:
         ValueError: A variable is missing and has no default, or a `${` is no placeholder; names the variable.
     """
-    is_secret = False
+    secrets: list[str] = []
 
     def fill(found: re.Match[str]) -> str:
-        nonlocal is_secret
         if found[0] == "$$":
             return "$"
         name = found["name"]
@@ -33,10 +32,11 @@ def fill_in(text: str, environment: Mapping[str, str]) -> tuple[str, bool]:
         value = environment.get(name, "")
         if not value and found["or"] is None:
             raise ValueError(f"the environment variable {name} is not set")
-        is_secret = is_secret or (bool(value) and _SECRET_NAME.search(name) is not None)
+        if value and _SECRET_NAME.search(name):
+            secrets.append(value)
         return value or found["default"]
 
-    return (_PLACEHOLDER.sub(fill, text), is_secret) if "$" in text else (text, False)
+    return (_PLACEHOLDER.sub(fill, text), tuple(secrets)) if "$" in text else (text, ())
 
 
 def escape(text: str) -> str:

@@ -18,8 +18,8 @@ MAX_DEPTH = 32
 MAX_VALUES = 300_000
 """Of a file once its aliases are unfolded."""
 
-ReadText: TypeAlias = Callable[[str], tuple[str, bool]]
-"""Takes a text of the file; returns what it stands for, and whether that is a secret. Raises ValueError."""
+ReadText: TypeAlias = Callable[[str], tuple[str, tuple[str, ...]]]
+"""Takes a text of the file; returns what it stands for, and the secrets in that. Raises ValueError."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former where PyYAML was built with libyaml
 
@@ -42,7 +42,8 @@ class ScalarNode:
 
     place: str
     value: object
-    is_secret: bool = False
+    secrets: tuple[str, ...] = ()
+    """Pieces of it that must not be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +194,11 @@ class _Composer:
 
     def _text(self, read: ReadText, text: str, path: SettingPath, place: str) -> ScalarNode:
         try:
-            value, is_secret = read(text)
+            value, secrets = read(text)
         except ValueError as error:
             self.problems.append(Problem(path, str(error), place))
             return ScalarNode(place, "")
-        return ScalarNode(place, value, is_secret)
+        return ScalarNode(place, value, secrets)
 
     def _check_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.tag is not None and event.tag not in _KNOWN_TAGS:
@@ -283,7 +284,7 @@ def key_place(root: Node | None, path: SettingPath) -> str | None:
 
 
 def secret_texts(node: Node | None) -> Iterator[str]:
-    """Yield every text of a tree that is a secret, each node once however often it is referred to."""
+    """Yield every secret of a tree, each node once however often it is referred to."""
     waiting, seen = [] if node is None else [node], set[int]()
     while waiting:
         each = waiting.pop()
@@ -292,8 +293,7 @@ def secret_texts(node: Node | None) -> Iterator[str]:
         seen.add(id(each))
         match each:
             case ScalarNode():
-                if each.is_secret:
-                    yield str(each.value)
+                yield from each.secrets
             case ListNode():
                 waiting += each.items
             case MappingNode():

@@ -1,0 +1,94 @@
+"""Notice that a file was written, replaced or moved into place; by looking, as that works on every file system."""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from nvr.core.clock import Clock
+from nvr.core.throttle import ThrottledLog
+
+logger = logging.getLogger(__name__)
+
+Stamp: TypeAlias = tuple[int, int, int, int]
+"""Device, inode, time of the last change in nanoseconds, and size: another content has another stamp."""
+
+
+class Settling:
+    """Tells from looks at a file when a new content of it has come to rest; pure."""
+
+    def __init__(self, known: Stamp | None) -> None:
+        self._known = known
+        self._last = known
+
+    def see(self, stamp: Stamp | None) -> bool:
+        """Take a look, None where the file is absent; True once for each new content that two looks agree on."""
+        is_settled = stamp == self._last
+        self._last = stamp
+        if stamp is None or stamp == self._known or not is_settled:
+            return False
+        self._known = stamp
+        return True
+
+
+class FileWatch:
+    """Calls back, in a thread of its own, soon after a file has another content.
+
+    A file that is absent for a while, as between deleting and writing it anew, is waited for.
+    """
+
+    def __init__(
+        self, path: Path, on_change: Callable[[], None], clock: Clock | None = None, poll_s: float = 0.25
+    ) -> None:
+        """Take the first look, with which later ones are compared; make it before the file is read.
+
+        Args:
+            path: The file, or a link to it.
+            on_change: Called in the watch's thread; while it works no look is taken, and what it raises is logged.
+            clock: For the limit on log lines.
+            poll_s: Seconds from look to look; a change is told after one to two of them.
+        """
+        self._path = path
+        self._on_change = on_change
+        self._poll_s = poll_s
+        self._settling = Settling(stamp_of(path))
+        self._faults = ThrottledLog(logger, logging.ERROR, clock=clock)
+        self._is_stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="file-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look.
+
+        Raises:
+            RuntimeError: It was started before.
+        """
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 1.0) -> bool:
+        """End the thread; False where `on_change` still works after `timeout_s`. May be called at any time."""
+        self._is_stopping.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._is_stopping.wait(self._poll_s):
+            if not self._settling.see(stamp_of(self._path)):
+                continue
+            logger.info("%s has changed", self._path)
+            try:
+                self._on_change()
+            except Exception as error:  # the supervisor of a foreign function: the next change must be noticed
+                if self._faults.total == 0:
+                    logger.exception("what follows a change of %s failed; the watch goes on", self._path)
+                self._faults.report(f"what follows a change of {self._path} failed: {error!r}")
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Return by what another content of a file is noticed; None where it cannot be looked at."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
