@@ -138,7 +138,7 @@ def pages() -> dict[Path, str]:
     return {
         REFERENCE / "cli.md": cli_page(),
         REFERENCE / "configuration.md": configuration_page(),
-        REFERENCE / "schemas" / "nvr.schema.json": json.dumps(site_schema(), indent=2, ensure_ascii=False) + "\n",
+        REFERENCE / "nvr.schema.json": json.dumps(site_schema(), indent=2, ensure_ascii=False) + "\n",
         EXAMPLE: example(),
     }
 

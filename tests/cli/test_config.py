@@ -10,7 +10,7 @@ import pytest
 
 from tests.waiting import DEADLINE_S
 
-SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "schemas" / "nvr.schema.json"
+SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "nvr.schema.json"
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
