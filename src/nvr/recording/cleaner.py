@@ -6,6 +6,7 @@ index knows are deleted, and the snapshots beside them with the last of their ho
 """
 
 import logging
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from nvr.recording.disk_space import disk_space
 from nvr.recording.index import SegmentIndex
 from nvr.recording.layout import HourFolder
 from nvr.recording.locks import try_locked
+from nvr.recording.lone_snapshots import tidy_lone_snapshots
 from nvr.recording.outlook import RootState, root_state
 from nvr.recording.policy import RetentionPolicy
 from nvr.recording.reindex import reindex, sync_hour, sync_oldest
@@ -38,6 +40,8 @@ LOCK_NAME = "index.cleaner.lock"
 _MOST_FAILURES = 1000
 """Files that cannot be deleted are passed over within a pass; so many of them end it."""
 _LEAST_PAUSE_S = 1.0
+_LONE_EVERY_S = 6 * 3600.0
+"""The whole tree is walked for snapshots without recordings, of which the index knows nothing."""
 _SETTLING_S = 10.0
 """Some file systems give back the room of deleted files only after some seconds."""
 
@@ -94,6 +98,7 @@ class Cleaner:
         self._trouble = ThrottledLog(logger)
         self._settling = _Settling()
         self._has_checked = False
+        self._tidy_at_s = -math.inf
         self._passes = 0
         self._last = CleanReport()
         self._sum = CleanReport()
@@ -155,6 +160,7 @@ class Cleaner:
             if is_free:
                 self._make_true()
                 self._clean(report)
+                self._tidy()
                 self._index.renew_reserve()
             report.is_skipped = not is_free
         self._last = report
@@ -197,6 +203,11 @@ class Cleaner:
             tidy_hour(self._index.root, folder, now)
             # a snapshot may lie in the hour after its segment's
             tidy_hour(self._index.root, HourFolder(folder.camera, folder.hour + timedelta(hours=1)), now)
+
+    def _tidy(self) -> None:
+        if self._now_s >= self._tidy_at_s:
+            self._tidy_at_s = self._now_s + _LONE_EVERY_S
+            tidy_lone_snapshots(self._index.root, self._policy, self._clock.now(), self._is_stopping.is_set)
 
     def _make_true(self) -> None:
         """Read the tree in where the index was begun anew, and see once what a cleaner that was killed left."""

@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from nvr.events.recording_event import SegmentEvent
 from nvr.events.schema import DetectionEvent
 from nvr.media.packet_ring import PacketRing
 from nvr.recording.announcing import repaired_event, segment_event
+from nvr.recording.at_rest import AtRest
 from nvr.recording.best_frame import BestFrame, candidate
 from nvr.recording.disk import Activity, RecordingState
 from nvr.recording.index import SegmentIndex
@@ -65,6 +66,7 @@ class _Camera:
     best: BestFrame
     mode: str | None
     """Of its own; None for that of the configuration."""
+    at_rest: AtRest = field(default_factory=AtRest)
     left_behind: int = 0
     """Unfinished files that the keeper has been told of."""
 
@@ -244,15 +246,19 @@ class RecordingService:
             camera.recorder.note_event(captured_at)
 
     def note_detections(self, event: DetectionEvent) -> None:
-        """Take note of what was detected, for recording and for the event's snapshot; nothing seen is no event."""
+        """Take note of what was detected, for recording and for the event's snapshot.
+
+        Nothing seen is no event, nor is what stands still: it has been one when it came.
+        """
         camera = self._cameras.get(event.source_id)
-        found = candidate(event)
-        if camera is None or found is None:
+        if camera is None or RecordingMode.EVENTS not in camera.recorder.modes:
             return
-        camera.recorder.note_event(event.timestamp)
-        if RecordingMode.EVENTS in camera.recorder.modes:
-            with self._lock:
+        with self._lock:
+            found = candidate(event.model_copy(update={"detections": camera.at_rest.news(event)}))
+            if found is not None:
                 camera.best.note(found, self._clock.monotonic())
+        if found is not None:
+            camera.recorder.note_event(event.timestamp)
 
     def record_start(self, source_id: int, max_s: float | None = None) -> None:
         """Record on demand, from the newest key frame on, for at most `max_s` or what the configuration says.
