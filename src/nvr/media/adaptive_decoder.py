@@ -132,8 +132,6 @@ class AdaptiveDecoder:
             self._decoder = VideoDecoder(self._name, hwaccel=settings.hwaccel, skip=settings.skip)
             self._needs_key_frame = True
         if (before.policy, before.quiet_s) != (settings.policy, settings.quiet_s):
-            if before.policy == "nothing":  # from the newest key frame on all is decoded
-                self._passed_over = 0
             has_gap = self._sleep.is_asleep or before.policy in {"keyframes", "nothing"}
             self._needs_key_frame = self._needs_key_frame or has_gap
             self._leave_passed_over(before.policy)

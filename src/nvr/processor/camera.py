@@ -1,5 +1,6 @@
 """One camera of a processor: its streams, and how they are tuned while it runs."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -80,6 +81,7 @@ class Camera:
         self._config = config
         self._is_detecting = is_detecting
         self._is_hung_up = False
+        self._lock = threading.Lock()
         self._picture_health = PictureHealth()
         self._picture: PictureVerdict | None = None
         self._looked_s: float | None = None
@@ -163,22 +165,24 @@ class Camera:
 
     def pause(self, *, hang_up: bool = False) -> None:
         """Decode nothing until `resume`, and hang up if that is asked for."""
-        self._is_detecting = False
-        self._retune()
-        if hang_up and not self._is_hung_up:
-            self._is_hung_up = True
-            for stream in self.streams:
-                stream.pause()
+        with self._lock:
+            self._is_detecting = False
+            self._retune()
+            if hang_up and not self._is_hung_up:
+                self._is_hung_up = True
+                for stream in self.streams:
+                    stream.pause()
 
     def resume(self) -> None:
         """Connect again where it has hung up, and decode."""
-        if self._is_hung_up:
-            self._is_hung_up = False
-            for stream in self.streams:
-                stream.resume()
-        if not self._is_detecting:
-            self._is_detecting = True
-            self._retune()
+        with self._lock:
+            if self._is_hung_up:
+                self._is_hung_up = False
+                for stream in self.streams:
+                    stream.resume()
+            if not self._is_detecting:
+                self._is_detecting = True
+                self._retune()
 
     def retune(self, camera: CameraConfig, config: StreamProcessorConfig) -> None:
         """Decode and sample by other settings, without a new connection; URIs and transport stay as they are.
@@ -187,8 +191,9 @@ class Camera:
             ConfigurationError: The device is unknown to this build of FFmpeg; nothing has changed then.
         """
         check_hwaccel(camera.hwaccel or config.hwaccel)
-        self._camera, self._config = camera, config
-        self._retune()
+        with self._lock:
+            self._camera, self._config = camera, config
+            self._retune()
 
     def _retune(self) -> None:
         self._detect.retune(decode_settings(self._camera, self._config, is_detecting=self._is_detecting))

@@ -181,8 +181,7 @@ class CameraSet:
             TransientError: It is being changed.
             RuntimeError: The processor does not run.
         """
-        with self._claimed({source_id}):
-            removed = self.get(source_id)
+        with self._claimed({source_id}) as (removed,):
             with self._lock:
                 self._cameras = {key: camera for key, camera in self._cameras.items() if key != source_id}
             removed.stop(lambda: STOP_S)
@@ -221,8 +220,7 @@ class CameraSet:
         """Give a camera other settings; see `StreamProcessor.update_camera`."""
         if camera.source_id not in {None, source_id}:
             raise ConfigurationError(f"camera {source_id} keeps its number, got source_id {camera.source_id}")
-        with self._claimed({source_id}):
-            old = self.get(source_id)
+        with self._claimed({source_id}) as (old,):
             self._check_recordable(source_id, camera)
             check_hwaccel(camera.hwaccel or self._config.hwaccel)
             changed = changed_settings(old.config, camera)
@@ -246,8 +244,7 @@ class CameraSet:
             TransientError: One is being changed.
             RuntimeError: The processor does not run.
         """
-        cameras = self._chosen(source_ids)
-        with self._claimed({camera.source_id for camera in cameras}):
+        with self._claimed(source_ids) as cameras:
             for camera in cameras:
                 config = camera.config.model_copy(update=changes)
                 self._models.admit(camera.source_id, config)
@@ -341,15 +338,17 @@ class CameraSet:
         )
 
     @contextmanager
-    def _claimed(self, source_ids: Collection[int]) -> Iterator[None]:
+    def _claimed(self, source_ids: Collection[int] | None) -> Iterator[tuple[Camera, ...]]:
+        """Keep others from changing some cameras, or all, for a while."""
         with self._lock:
             self._check_running()
-            self._chosen(source_ids)
-            self._claim(source_ids)
+            cameras = self._chosen(source_ids)
+            claimed = {camera.source_id for camera in cameras}
+            self._claim(claimed)
         try:
-            yield
+            yield cameras
         finally:
-            self._busy.difference_update(source_ids)
+            self._busy.difference_update(claimed)
 
     def _claim(self, source_ids: Collection[int]) -> None:
         if taken := sorted(self._busy.intersection(source_ids)):

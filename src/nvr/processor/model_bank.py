@@ -17,9 +17,10 @@ from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
 from nvr.processor.analyst import AnalystSettings, CameraAnalyst
 from nvr.processor.model import load_configured_detector
+from nvr.processor.model_branch import Branch, RetiredWork
 from nvr.processor.model_slot import ModelSlot, ModelStatus
 from nvr.processor.model_swap import ModelSwap, warm_up
-from nvr.processor.model_work import MAX_MODELS, ModelWork, joined_by_model
+from nvr.processor.model_work import ModelWork, joined_by_model
 from nvr.processor.multiplexer import Multiplexer, TrackHandler
 from nvr.processor.report import QueueReport
 from nvr.processor.tally import FrameHandler, Tallies
@@ -27,21 +28,9 @@ from nvr.tracking.zone_counts import CountsSnapshot
 
 logger = logging.getLogger(__name__)
 
-RETIRE_S = 1.0
-"""How long a model that nobody needs any more may take to end."""
-
 CANCEL_POLL_S = 0.1
 
 WARM_UP_SIZE_PX = (1280, 720)
-
-
-@dataclass(slots=True)
-class _Branch:
-    """One model with its cameras."""
-
-    frames: FreshestFrames
-    slot: ModelSlot | None = None
-    multiplexer: Multiplexer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +38,8 @@ class _Known:
     """A camera, who looks at it, and by which rules."""
 
     camera: CameraConfig
-    branch: _Branch
+    branch: Branch
     settings: AnalystSettings
-
-
-@dataclass(slots=True)
-class _Past:
-    """What models did that are gone."""
-
-    analysed: int = 0
-    inferences: int = 0
-    failures: int = 0
-    works: tuple[ModelWork, ...] = ()
-
-    def add(self, multiplexer: Multiplexer) -> None:
-        """Take over the counts of one that has ended."""
-        self.analysed += multiplexer.analysed
-        self.inferences += multiplexer.inferences
-        self.failures += multiplexer.failures
-        self.works = joined_by_model([*self.works, *multiplexer.works()])[-MAX_MODELS:]
 
 
 class ModelBank:
@@ -101,12 +73,12 @@ class ModelBank:
         self._emit_track = emit_track
         self._clock = clock
         groups = group_by_model(config.numbered_cameras, config.model_id)
-        self._branches = {name: _Branch(FreshestFrames(clock)) for name in [group.model_id for group in groups]}
+        self._branches = {name: Branch(FreshestFrames(clock)) for name in [group.model_id for group in groups]}
         if not self._branches:  # cameras will come, and most of them with this one
-            self._branches[config.model_id] = _Branch(FreshestFrames(clock))
+            self._branches[config.model_id] = Branch(FreshestFrames(clock))
         self._default_id = config.model_id
         self._cameras: dict[int, _Known] = {}
-        self._past = _Past()
+        self._past = RetiredWork()
         self._n_multiplexers = 0
         self._is_started = False
         self._is_closed = False
@@ -157,7 +129,7 @@ class ModelBank:
                 if is_wanted:
                     self._branches = self._branches | {model_id: branch}
             if not is_wanted:
-                _end(branch)
+                branch.end()
                 raise CancelledError(f"model {model_id} was given up while it was loaded")
             self._assign(source_id, camera, model_id)
         finally:
@@ -362,7 +334,7 @@ class ModelBank:
             self._leave(source_id, before.branch)
         return True
 
-    def _leave(self, source_id: int, branch: _Branch) -> None:
+    def _leave(self, source_id: int, branch: Branch) -> None:
         branch.frames.forget(source_id)
         if branch.multiplexer is not None:
             branch.multiplexer.forget(source_id)
@@ -379,18 +351,19 @@ class ModelBank:
             }
             self._branches = {key: branch for key, branch in self._branches.items() if key not in unused}
         for model_id, branch in unused.items():
-            _end(branch)
+            branch.end()
             logger.info("model %s is not needed any more", model_id)
             if branch.multiplexer is not None:
                 with self._lock:
                     self._past.add(branch.multiplexer)
 
-    def _tell_confidence(self, branch: _Branch) -> None:
+    def _tell_confidence(self, branch: Branch) -> None:
         config = self._config
         usual = config.confidence_threshold if "confidence_threshold" in config.model_fields_set else None
-        own = [known.camera.confidence_threshold for known in self._cameras.values() if known.branch is branch]
-        if branch.slot is not None:
-            branch.slot.set_confidence(usual, min((each for each in own if each is not None), default=1.0))
+        with self._lock:  # of two who tell it the last one knows all
+            own = [known.camera.confidence_threshold for known in self._cameras.values() if known.branch is branch]
+            if branch.slot is not None:
+                branch.slot.set_confidence(usual, min((each for each in own if each is not None), default=1.0))
 
     def _settings_for(self, camera: CameraConfig) -> AnalystSettings:
         config = self._config
@@ -420,20 +393,20 @@ class ModelBank:
             if is_cancelled() or self._is_closed:
                 raise CancelledError("loading the model was given up while another one is loaded")
 
-    def _load_beside(self, model_id: str, is_cancelled: IsCancelled) -> _Branch:
+    def _load_beside(self, model_id: str, is_cancelled: IsCancelled) -> Branch:
         detector = self._load(model_id, lambda: self._is_closed or is_cancelled(), falls_back=False, is_alone=False)
         try:
             warm_up(detector, WARM_UP_SIZE_PX)
         except BaseException:
             detector.close()
             raise
-        branch = _Branch(FreshestFrames(self._clock))
+        branch = Branch(FreshestFrames(self._clock))
         self._equip(branch, detector, is_ours=True)
         if branch.multiplexer is not None and self._is_started:
             branch.multiplexer.start()
         return branch
 
-    def _equip(self, branch: _Branch, detector: Detector, *, is_ours: bool) -> None:
+    def _equip(self, branch: Branch, detector: Detector, *, is_ours: bool) -> None:
         config = self._config
         branch.slot = ModelSlot(detector, clock=self._clock, is_ours=is_ours)
         branch.multiplexer = Multiplexer(
@@ -460,7 +433,7 @@ class ModelBank:
             changes["classes"] = ()
         return load_configured_detector(self._config.model_copy(update=changes), is_cancelled, falls_back=falls_back)
 
-    def _make_analyst(self, source_id: int, branch: _Branch) -> CameraAnalyst | None:
+    def _make_analyst(self, source_id: int, branch: Branch) -> CameraAnalyst | None:
         known = self._cameras.get(source_id)
         if known is None or known.branch is not branch:  # it left while its last frame was on the way
             return None
@@ -471,13 +444,3 @@ class ModelBank:
             return last if now is None else now.settings
 
         return CameraAnalyst(source_id, read_settings, clock=self._clock)
-
-
-def _end(branch: _Branch) -> None:
-    """Stop to look and free the model; one that does not answer is left behind."""
-    if branch.multiplexer is not None:
-        branch.multiplexer.finish()
-        branch.multiplexer.join(RETIRE_S)
-        branch.multiplexer.request_stop()
-    if branch.slot is not None:
-        branch.slot.close(RETIRE_S)
