@@ -29,6 +29,7 @@ def test_nothing_is_said_about_what_is_well() -> None:
         ("cameras: [{uri: rtsp://h/1, source_id: 0}, {uri: rtsp://h/2}]", "cameras.1", "1 of 2 have no"),
         ("tenants: [{name: acme}]\ncameras: [{uri: rtsp://h/1}]", "tenants.0.name", "tenant acme has no camera"),
         ("cameras: [{uri: rtsp://h/1, detect_uri: rtsp://h/1}]", "cameras.0.detect_uri", "is the main stream"),
+        ("broker: {enabled: false}", "broker.enabled", "goes nowhere"),
         ("broker: {tls: true, tls_insecure: true}", "broker.tls_insecure", "certificate is not checked"),
         ("broker: {host: b.example, username: u, password: x}", "broker.password", "crosses the network as it is"),
         ("broker: {host: 192.0.2.1, username: u, password: x}", "broker.password", "crosses the network as it is"),

@@ -45,6 +45,8 @@ def _about_cameras(site: NvrConfig) -> Iterator[Remark]:
         count = f"{len(unnumbered)} of {len(site.cameras)}"
         said = f"{count} have no source_id: their numbers follow from the order, write them down to keep them"
         yield ("cameras", unnumbered[0]), said
+    if not site.broker.enabled and site.processors.jsonl_path is None and site.storage.root is None:
+        yield ("broker", "enabled"), "what is seen goes nowhere: no broker, no jsonl_path and no storage.root"
     used = {camera.tenant for camera in site.cameras if camera.enabled}
     for index, tenant in enumerate(site.tenants):
         if tenant.name not in used:
