@@ -79,6 +79,8 @@ def test_shared_settings_are_merged_and_what_stands_beside_them_wins() -> None:
             "wall: {mqtt_host: a}\n",
             "wall.mqtt_host: there is no such setting, did you mean broker.host? (nvr.yaml:1:8)",
         ),
+        ('"a\\nb": 1\n', "'a\\nb': there is no such setting (nvr.yaml:1:1)"),
+        ('cameras: [{uri: u, name: "a\\nb"}]', "cameras.0.name: a name must not hold control characters, got 'a\\nb'"),
         ("zzz: 1\n", "zzz: there is no such setting (nvr.yaml:1:1)"),
         (
             "cameras:\n- uri: u\n  zones:\n  - {name: a, colour: red}\n",
@@ -223,6 +225,9 @@ def test_a_camera_that_is_not_enabled_needs_no_storage() -> None:
         'broker: {password: "hunter2\\x"}\n',
         "broker:\n  password: hunter2: hunter2: x\n",
         "control: {key: hunter2}\n",
+        "cameras: {'rtsp://u:hunter2@h/1': x}\n",
+        "wall: {'rtsp://u:hunter2@h/1': x}\n",
+        "'rtsp://u:hunter2@h/1': x\n'rtsp://u:hunter2@h/1': y\n",
     ],
 )
 def test_no_message_shows_a_password(text: str) -> None:

@@ -130,5 +130,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _line(place: str, kind: str, path: "SettingPath", message: str) -> str:
-    setting = f"{'.'.join(map(str, path))}: " if path else ""
+    from nvr.config.problems import written
+
+    setting = f"{written(path)}: " if path else ""
     return f"{place}: {kind}: {setting}{message}"

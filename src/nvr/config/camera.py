@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nvr.config.models import ModelText
 from nvr.config.recording import RecordingModeText
-from nvr.config.streams import RtspTransport, StreamUri
+from nvr.config.streams import CameraName, RtspTransport, StreamUri
 from nvr.config.zones import (
     MAX_SHAPES,
     LineConfig,
@@ -28,9 +28,7 @@ class CameraConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    name: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
-        default=None, description="What people call it; none: its address."
-    )
+    name: CameraName | None = Field(default=None, description="What people call it; none: its address.")
     uri: StreamUri = Field(description="Its main stream, which is recorded: rtsp://, http://, /dev/video0 or a file.")
     detect_uri: StreamUri | None = Field(
         default=None,

@@ -112,7 +112,8 @@ def with_overrides(content: object, overrides: Iterable[Override]) -> object:
 
 def _unknown_variable(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name[:120], known, n=1, cutoff=0.75)
-    return f"{name[:120]}: there is no such setting{f', did you mean {near[0]}?' if near else ''}"
+    shown = name[:120] if name.isprintable() else repr(name[:120])
+    return f"{shown}: there is no such setting{f', did you mean {near[0]}?' if near else ''}"
 
 
 def _value(text: str, annotation: object, name: str) -> object:

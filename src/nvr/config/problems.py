@@ -7,12 +7,15 @@ from typing import TypeAlias
 from pydantic import ValidationError
 
 from nvr.core.errors import ConfigurationError
+from nvr.core.masking import mask_credentials
 from nvr.core.validation import describe_problem
 
 SettingPath: TypeAlias = tuple[str | int, ...]
 """Keys and positions that lead to a setting, such as `("cameras", 0, "uri")`."""
 
 _SAID_AT_MOST = 500
+_NAME_READ_AT_MOST = 2000
+_NAME_SHOWN_AT_MOST = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,18 @@ class Problem:
     """Such as `nvr.yaml:12:3`, or the name of an environment variable or option."""
 
     def __str__(self) -> str:
-        where = f"{'.'.join(str(step)[:80] for step in self.path)}: " if self.path else ""
+        where = f"{written(self.path)}: " if self.path else ""
         return f"{where}{self.message} ({self.place})"
+
+
+def written(path: SettingPath) -> str:
+    """Return a path as users write it; names of strangers are cut, kept to one line, and show no password."""
+    return ".".join(map(_shown, path))
+
+
+def _shown(step: str | int) -> str:
+    text = mask_credentials(str(step)[:_NAME_READ_AT_MOST])
+    return (text if text.isprintable() else repr(text))[:_NAME_SHOWN_AT_MOST]
 
 
 class SettingsError(ConfigurationError):

@@ -1,5 +1,6 @@
 """Which cameras, and how patient to be with them."""
 
+import unicodedata
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -34,6 +35,15 @@ def _check_address(uri: str) -> None:
 
 
 StreamUri = Annotated[str, AfterValidator(_check_uri), Field(max_length=2048)]
+
+
+def _check_camera_name(name: str) -> str:
+    if any(unicodedata.category(sign) in {"Cc", "Cs", "Zl", "Zp"} for sign in name):  # what would begin a new line
+        raise ValueError("a name must not hold control characters")
+    return name
+
+
+CameraName = Annotated[str, AfterValidator(_check_camera_name), Field(min_length=1, max_length=100)]
 
 
 class StreamSettings(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nvr.config.broker import MqttSettings
-from nvr.config.streams import PositiveSeconds, RtspTransport, StreamSettings, StreamUri
+from nvr.config.streams import CameraName, PositiveSeconds, RtspTransport, StreamSettings, StreamUri
 
 TileSide = Annotated[int, Field(ge=64, le=3840)]
 
@@ -17,9 +17,7 @@ class WallCamera(BaseModel):
 
     source_id: int = Field(ge=0, le=1_000_000_000, description="Its number in events.")
     uri: StreamUri = Field(description="The stream to show; the smaller one of the camera is enough.")
-    name: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
-        default=None, description="What people call it; none: its number."
-    )
+    name: CameraName | None = Field(default=None, description="What people call it; none: its number.")
     rtsp_transport: RtspTransport | None = Field(default=None, description="As `rtsp_transport` of the wall.")
 
 
