@@ -246,6 +246,7 @@ def test_modes_are_changed_at_run_time(tmp_path: Path) -> None:
         station.add(1, "off")
         station.send_unwanted(1, 30)
         station.service.set_mode(1, "on_demand")
+        assert station.service.modes() == {1: "on_demand"}
         station.service.record_start(1, 100)
         wait_until(lambda: station.written(1) == 5, "the newest GOP is written")
         station.send(1, 20)
@@ -253,6 +254,7 @@ def test_modes_are_changed_at_run_time(tmp_path: Path) -> None:
         wait_until(lambda: len(station.events) == 1, "it is finished")
         assert (station.events[0].kind, station.events[0].end_reason) == ("on-demand", "stopped")
         station.service.set_mode(1, None)
+        assert station.service.modes() == {1: "off"}
         station.send_unwanted(1, 30)
         assert len(station.events) == 1, "the configuration says off"
 

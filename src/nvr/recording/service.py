@@ -22,7 +22,7 @@ from nvr.recording.disk import Activity, RecordingState
 from nvr.recording.index import SegmentIndex
 from nvr.recording.keeper import Keeper
 from nvr.recording.layout import DEFAULT_TENANT, CameraKey, SegmentOrigin
-from nvr.recording.modes import RecordingMode, parse_modes
+from nvr.recording.modes import RecordingMode, modes_text, parse_modes
 from nvr.recording.outlook import RootState
 from nvr.recording.plan import PlanSettings
 from nvr.recording.policy import RetentionPolicy
@@ -278,6 +278,10 @@ class RecordingService:
     def states(self) -> dict[int, RecordingState]:
         """Return what each recorder does."""
         return {source_id: camera.recorder.state for source_id, camera in self._all_cameras()}
+
+    def modes(self) -> dict[int, str]:
+        """Return why each camera is recorded now, as a setting names it."""
+        return {source_id: modes_text(camera.recorder.modes) for source_id, camera in self._all_cameras()}
 
     def troubles(self, source_id: int) -> tuple[str, ...]:
         """Return in words what keeps a camera from being recorded; empty while nothing does."""
