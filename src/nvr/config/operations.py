@@ -68,7 +68,7 @@ class HomeAssistantConfig(BaseModel):
         default="homeassistant",
         min_length=1,
         max_length=100,
-        pattern=r"^[^+#\x00]+$",
+        pattern=r"^[^+#/\x00]+(/[^+#/\x00]+)*$",
         description="Topic under which Home Assistant looks for devices.",
     )
     classes: tuple[str, ...] = Field(
