@@ -75,8 +75,10 @@ class HomeAssistantCameras:
         running = self._running()
         if running is None:
             return None
-        camera = running.processor.cameras.get(source_id)
-        return newest_thumbnail(source_id, camera.detect.ring, width_px) if camera.is_detecting else None
+        camera = next((camera for camera in running.processor.cameras if camera.source_id == source_id), None)
+        if camera is None or not camera.is_detecting:
+            return None
+        return newest_thumbnail(source_id, camera.detect.ring, width_px)
 
     def _processor(self) -> StreamProcessor:
         running = self._running()

@@ -187,7 +187,7 @@ def test_a_camera_is_connected_well_and_available_by_its_state(
 ) -> None:
     told = Watched().status(state=state, fps=fps, reason="why")
     assert (told["connectivity"], told["problem"], told["availability"]) == (connectivity, problem, availability)
-    assert told["health"] == {"state": state, "reason": "why"}
+    assert told["health"] == {"camera_state": state, "reason": "why"}
 
 
 @pytest.mark.parametrize(

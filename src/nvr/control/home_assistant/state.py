@@ -138,7 +138,8 @@ class CameraState:
             "availability": "offline" if _is_away(status) else "online",
             "connectivity": _on_off(not _is_away(status)),
             "problem": _on_off(status.state in _UNWELL),
-            "health": {"state": status.state, "reason": status.reason},
+            # attributes of an entity; Home Assistant drops one that is called `state`
+            "health": {"camera_state": status.state, "reason": status.reason},
             "detect": _on_off(status.is_detecting),
             "record": None if status.record_mode is None else _on_off(status.record_mode != "off"),
             "motion": _on_off(self._is_moving or now_s < self._moving_until_s) if is_known else None,
