@@ -1,0 +1,59 @@
+"""What a whole process writes."""
+
+import io
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from nvr.cli.logs import setup_logging
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_each_record_is_one_json_object() -> None:
+    stream = io.StringIO()
+    setup_logging(is_verbose=False, log_format="json", fields={"instance_id": "p"}, stream=stream)
+    logging.getLogger("nvr").info("first\nline", extra={"source_id": 1})
+    logging.getLogger("nvr").debug("not told")
+    [line] = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert (line["message"], line["source_id"], line["instance_id"]) == ("first\nline", 1, "p")
+
+
+def test_the_level_is_that_of_the_settings_unless_all_is_wanted() -> None:
+    stream = io.StringIO()
+    setup_logging(is_verbose=False, quiet_level="warning", stream=stream)
+    logging.getLogger("nvr").info("not told")
+    setup_logging(is_verbose=True, quiet_level="warning", stream=stream)
+    logging.getLogger("nvr").debug("told")
+    assert [line.rpartition(": ")[2] for line in stream.getvalue().splitlines()] == ["told"]
+
+
+def test_what_was_held_back_is_told_when_logging_is_set_up_anew() -> None:
+    stream = io.StringIO()
+    setup_logging(is_verbose=False, stream=stream)
+    for _ in range(15):
+        logging.getLogger("nvr").warning("again")
+    setup_logging(is_verbose=False, stream=stream)
+    assert stream.getvalue().count("again") == 11
+    assert stream.getvalue().endswith("again … and 5 more like it\n")
+
+
+def test_what_was_held_back_is_told_at_the_end_of_the_process() -> None:
+    code = (
+        "import logging; from nvr.cli.logs import setup_logging; setup_logging(is_verbose=False)\n"
+        "for _ in range(30): logging.getLogger('nvr').warning('again')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stderr.splitlines()[-1].endswith("again … and 20 more like it")
+    assert len(result.stderr.splitlines()) == 11
