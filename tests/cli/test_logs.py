@@ -57,3 +57,22 @@ def test_what_was_held_back_is_told_at_the_end_of_the_process() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stderr.splitlines()[-1].endswith("again … and 20 more like it")
     assert len(result.stderr.splitlines()) == 11
+
+
+@pytest.mark.camera
+def test_a_processor_that_logs_json_says_of_each_record_which_camera_it_is_about() -> None:
+    command = [sys.executable, "-m", "nvr", "processor", "rtsp://user:secret@127.0.0.1:1/live", "--model", "motion"]
+    options = ["--no-mqtt", "--log-format", "json", "--instance-id", "p7"]
+    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(json.loads(line))
+            if lines[-1].get("source_id") == 0:
+                break
+        process.terminate()
+        rest = process.stderr.read()
+    assert all(json.loads(line) for line in rest.splitlines())
+    assert "refuses the connection" in lines[-1]["message"]
+    assert (lines[-1]["level"], lines[-1]["instance_id"]) == ("warning", "p7")
+    assert "secret" not in json.dumps(lines) + rest

@@ -25,6 +25,8 @@ def demo(
     seconds: Annotated[
         float | None, typer.Option(min=0, max=86_400, help="End by itself after so many seconds; else Ctrl-C ends it.")
     ] = None,
+    log_level: options.LogLevel = None,
+    log_format: options.LogFormat = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Show cameras with boxes on a wall page: simulator, broker, processor and wall, all started and ended together.
@@ -34,7 +36,7 @@ def demo(
     """
     from nvr.app.demo import Demo, DemoConfig
 
-    setup_logging(verbose, quiet_level="WARNING")
+    setup_logging(verbose, log_level or "warning", log_format or "text")
     config = DemoConfig(
         n_cameras=n,
         http_host=http_host,

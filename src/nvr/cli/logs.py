@@ -5,10 +5,13 @@ import os
 import sys
 from collections.abc import Mapping
 from io import TextIOBase
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from nvr.core.log_format import JsonFormatter, TextFormatter
 from nvr.core.log_limit import RepeatLimit
+
+if TYPE_CHECKING:
+    from nvr.config.operations import LogConfig
 
 LogFormat = Literal["text", "json"]
 
@@ -66,3 +69,8 @@ def setup_logging(
     # OpenCV and FFmpeg write to stderr by themselves, with URIs as they are
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     os.environ.setdefault("AV_LOG_FORCE_NOCOLOR", "1")
+
+
+def apply_log_settings(log: "LogConfig", fields: Mapping[str, object] | None = None) -> None:
+    """Log as the settings say from now on; `fields` as in `setup_logging`."""
+    setup_logging(is_verbose=False, quiet_level=log.level, log_format=log.format, fields=fields)

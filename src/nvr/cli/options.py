@@ -86,7 +86,15 @@ Record = Annotated[
         rich_help_panel=_RECORDING,
     ),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more: --log-level debug.")]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"] | None,
+    typer.Option("--log-level", help="The least important that is written to stderr."),
+]
+LogFormat = Annotated[
+    Literal["text", "json"] | None,
+    typer.Option("--log-format", help="Lines for people, or JSON objects for programs."),
+]
 
 
 def stream_uris(uris: list[str] | None, n: int | None, stream_server: str | None) -> tuple[str, ...] | None:

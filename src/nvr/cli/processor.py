@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvr.cli import options, settings
-from nvr.cli.logs import setup_logging
+from nvr.cli.logs import apply_log_settings, setup_logging
 from nvr.core.errors import CancelledError, StreamError
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def processor(
         bool | None, typer.Option("--watchdog/--no-watchdog", help="Reconnect cameras that show nothing.")
     ] = None,
     config: options.ConfigFile = None,
+    log_level: options.LogLevel = None,
+    log_format: options.LogFormat = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Watch cameras, record them where asked, and publish detection events to MQTT until Ctrl-C.
@@ -77,7 +79,7 @@ def processor(
     from nvr.config.derive import processor_settings
     from nvr.config.numbering import number_cameras
 
-    setup_logging(verbose)
+    setup_logging(verbose, log_level or "info", log_format or "text")
     flags: dict[str, tuple[str, object]] = {
         "streams.rtsp_transport": ("--rtsp-transport", rtsp_transport),
         "streams.decode": ("--decode", decode),
@@ -97,6 +99,8 @@ def processor(
         "broker.qos": ("--mqtt-qos", mqtt_qos),
         "broker.enabled": ("--no-mqtt", mqtt),
         "broker.topic_prefix": ("--topic-prefix", topic_prefix),
+        "log.level": ("--log-level", "debug" if verbose else log_level),
+        "log.format": ("--log-format", log_format),
         "processors.jsonl_path": ("--jsonl", jsonl),
         "processors.enable_watchdog": ("--no-watchdog", watchdog),
     }
@@ -108,6 +112,7 @@ def processor(
     )
     site, _ = number_cameras(settings.site_reader(config, overrides)(), first=first_source_id or 0)
     told = processor_settings(site, instance_id=instance_id, tenant=tenant)
+    apply_log_settings(site.log, {"instance_id": told.stream.instance_id})
     running, _ = make_processor(told.stream, told.recording)
     options.on_stop_signals(running.terminate)
     with contextlib.suppress(CancelledError):

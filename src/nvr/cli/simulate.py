@@ -1,6 +1,5 @@
 """`nvr simulate`: cameras that need no camera."""
 
-import logging
 import re
 import signal
 import time
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
+from nvr.cli import options
+from nvr.cli.logs import setup_logging
 from nvr.core.errors import ConfigurationError, TransientError
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def simulate(
         Path | None, typer.Option(help="Write one JSON line per event of the drawn scenes: what, from and to frame.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the line that says it is ready.")] = False,
+    log_level: options.LogLevel = None,
+    log_format: options.LogFormat = None,
 ) -> None:
     """Be several RTSP cameras on one port, from drawn scenes or video files, well-behaved or not."""
     from nvr.demo.simulator import Simulator, SimulatorConfig
@@ -102,7 +105,9 @@ def simulate(
         activities=tuple(_parse_activity(text) for text in activity or ("busy",)),
         has_overlay=overlay,
     )
-    logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, format="%(levelname)s %(message)s")
+    setup_logging(
+        is_verbose=False, quiet_level=log_level or ("error" if quiet else "warning"), log_format=log_format or "text"
+    )
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         if not quiet:

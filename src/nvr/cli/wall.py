@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvr.cli import options, settings
-from nvr.cli.logs import setup_logging
+from nvr.cli.logs import apply_log_settings, setup_logging
 from nvr.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def wall(
     topic_prefix: options.TopicPrefix = None,
     tenant: options.Tenant = None,
     config: options.ConfigFile = None,
+    log_level: options.LogLevel = None,
+    log_format: options.LogFormat = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Show every camera with its detections until q, Esc or Ctrl-C.
@@ -91,7 +93,7 @@ def wall(
     from nvr.config.derive import wall_settings
     from nvr.config.numbering import number_cameras
 
-    setup_logging(verbose)
+    setup_logging(verbose, log_level or "info", log_format or "text")
     flags: dict[str, tuple[str, object]] = {
         "streams.rtsp_transport": ("--rtsp-transport", rtsp_transport),
         "wall.http_host": ("--http-host", http_host),
@@ -110,6 +112,8 @@ def wall(
         "broker.cert_file": ("--mqtt-cert-file", mqtt_cert_file),
         "broker.key_file": ("--mqtt-key-file", mqtt_key_file),
         "broker.topic_prefix": ("--topic-prefix", topic_prefix),
+        "log.level": ("--log-level", "debug" if verbose else log_level),
+        "log.format": ("--log-format", log_format),
     }
     overrides = (
         *settings.from_flags(flags),
@@ -117,6 +121,7 @@ def wall(
     )
     site, _ = number_cameras(settings.site_reader(config, overrides)(), first=first_source_id or 0)
     told = wall_settings(site, tenant)
+    apply_log_settings(site.log)
     # a page that nobody asked for is no reason to do without a window
     port = told.http_port if http is None and "http_port" in site.wall.model_fields_set else http
     told = told.model_copy(update={"http_port": port})

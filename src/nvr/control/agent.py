@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -21,6 +22,7 @@ from nvr.control.parameters import COMMANDS, Parameters
 from nvr.control.refusal import RefusedError, command_error
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import MessageError, NvrError
+from nvr.core.log_context import log_fields
 from nvr.core.rate import RateGate
 from nvr.core.throttle import ThrottledLog
 from nvr.events.command import Command, CommandError
@@ -216,6 +218,11 @@ class ControlAgent:
     def _carry_out(self, work: _Work) -> None:
         if work not in self._in_work:  # it was answered for when the instance stopped
             return
+        command_id = work.command.command_id
+        with nullcontext() if command_id is None else log_fields(command_id=command_id[:40]):
+            self._carry_out_now(work)
+
+    def _carry_out_now(self, work: _Work) -> None:
         result: JsonValue = None
         error: CommandError | None = None
         try:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from nvr.core.clock import Clock
 from nvr.core.errors import NvrError, UnsupportedError
+from nvr.core.log_context import log_fields
 from nvr.core.rate import RateGate, RateMeter
 from nvr.core.throttle import ThrottledLog
 from nvr.media.adaptive_decoder import AdaptiveDecoder, DecodeCounters, DecodeSettings, Shown, Step
@@ -161,6 +162,10 @@ class DecodeWorker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        with log_fields(source_id=self._source_id):
+            self._work()
+
+    def _work(self) -> None:
         try:
             while not self._is_stopping.is_set() and not self._reader.is_at_end:
                 self._take_settings()

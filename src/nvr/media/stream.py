@@ -15,6 +15,7 @@ import av
 from nvr.core.backoff import Backoff
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import ConfigurationError, NvrError, StreamError, UnsupportedError
+from nvr.core.log_context import log_fields
 from nvr.core.rate import RateMeter
 from nvr.core.throttle import ThrottledLog
 from nvr.events.schema import TimestampSource
@@ -300,7 +301,8 @@ class CameraStream:
 
     def _run(self) -> None:
         try:
-            self._read_again_and_again()
+            with log_fields(source_id=self.source_id):
+                self._read_again_and_again()
         finally:
             self._ring.close()
 

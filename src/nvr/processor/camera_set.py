@@ -170,7 +170,7 @@ class CameraSet:
                 raise
         finally:
             self._busy.discard(source_id)
-        logger.info("camera %d: added, %s", source_id, added.detect.name)
+        logger.info("camera %d: added, %s", source_id, added.detect.name, extra={"source_id": source_id})
         return source_id
 
     def remove(self, source_id: int) -> None:
@@ -189,7 +189,7 @@ class CameraSet:
                 self._recorder.remove_camera(source_id, STOP_S)
             self._models.forget(source_id)
             self._gate.forget(source_id)
-        logger.info("camera %d: removed", source_id)
+        logger.info("camera %d: removed", source_id, extra={"source_id": source_id})
 
     def pause(self, source_ids: Collection[int] | None = None, *, hang_up: bool = False) -> tuple[int, ...]:
         """Look at some cameras no more until `resume`; see `StreamProcessor.pause`."""
@@ -229,7 +229,8 @@ class CameraSet:
             elif changed:
                 self._models.admit(source_id, camera, self._until_stopped(is_cancelled))
                 self._retune(old, camera)
-        logger.info("camera %d: updated, %s", source_id, ", ".join(sorted(changed)) or "nothing is new")
+        news = ", ".join(sorted(changed)) or "nothing is new"
+        logger.info("camera %d: updated, %s", source_id, news, extra={"source_id": source_id})
         return camera
 
     def tune(self, source_ids: Collection[int] | None = None, **changes: object) -> tuple[int, ...]:

@@ -93,7 +93,8 @@ class HealthWatch:
     def _tell(self, change: HealthChanged) -> None:
         level = logging.INFO if change.new in _QUIET_STATES else logging.WARNING
         reason = f": {change.reason}" if change.reason else ""
-        logger.log(level, "camera %d is %s%s", change.source_id, change.new.value, reason)
+        who = {"source_id": change.source_id}
+        logger.log(level, "camera %d is %s%s", change.source_id, change.new.value, reason, extra=who)
         if self._on_change is None:
             return
         try:

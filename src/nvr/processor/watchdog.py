@@ -91,6 +91,7 @@ class Watchdog:
                     "camera %s is connected but sends nothing for %.0f s, connecting anew",
                     stream.source_id,
                     stream.packet_age_s(),
+                    extra={"source_id": stream.source_id},
                 )
                 stream.reconnect()
         hangs = self._detector.busy_for_s() > self._timeout_s

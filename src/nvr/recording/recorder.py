@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nvr.core.clock import Clock
+from nvr.core.log_context import log_fields
 from nvr.core.throttle import ThrottledLog
 from nvr.media.packet_ring import PacketRing
 from nvr.recording.disk import SLOW_S, Activity, Pause, PauseReason, RecordingState, describe, pause_reason
@@ -162,13 +163,14 @@ class Recorder:
             self._set_state(Activity.PAUSED, "disk slow", f"no answer for {now_s - since_s:.0f} s")
 
     def _run(self) -> None:
-        while not self._is_stopping.is_set():
-            self._woken.wait(DRAIN_S)
-            self._woken.clear()
+        with log_fields(source_id=self.source_id):
+            while not self._is_stopping.is_set():
+                self._woken.wait(DRAIN_S)
+                self._woken.clear()
+                self._work()
             self._work()
-        self._work()
-        self._attempt(lambda: self._segmenter.end(self._plan.abandon("shutdown")))
-        self._set_state(Activity.OFF)
+            self._attempt(lambda: self._segmenter.end(self._plan.abandon("shutdown")))
+            self._set_state(Activity.OFF)
 
     def _work(self) -> None:
         if self._pause.is_on:
@@ -238,8 +240,9 @@ class Recorder:
             if (old.activity, old.reason) == (activity, reason):
                 return
             self._state = state = RecordingState(self.source_id, activity, self._clock.now(), reason, detail)
+        who = {"source_id": self.source_id}
         if activity is Activity.PAUSED:
-            logger.warning("camera %d: recording pauses, %s: %s", self.source_id, reason, detail)
+            logger.warning("camera %d: recording pauses, %s: %s", self.source_id, reason, detail, extra=who)
         elif old.activity is Activity.PAUSED:
-            logger.info("camera %d: recording no longer pauses", self.source_id)
+            logger.info("camera %d: recording no longer pauses", self.source_id, extra=who)
         self._on_state(state)
