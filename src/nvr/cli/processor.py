@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvr.cli import options, settings
-from nvr.cli.logs import apply_log_settings, setup_logging
+from nvr.cli.logs import apply_log_settings
 from nvr.core.errors import CancelledError, StreamError
 
 if TYPE_CHECKING:
@@ -79,7 +79,6 @@ def processor(
     from nvr.config.derive import processor_settings
     from nvr.config.numbering import number_cameras
 
-    setup_logging(verbose, log_level or "info", log_format or "text")
     flags: dict[str, tuple[str, object]] = {
         "streams.rtsp_transport": ("--rtsp-transport", rtsp_transport),
         "streams.decode": ("--decode", decode),
@@ -99,13 +98,12 @@ def processor(
         "broker.qos": ("--mqtt-qos", mqtt_qos),
         "broker.enabled": ("--no-mqtt", mqtt),
         "broker.topic_prefix": ("--topic-prefix", topic_prefix),
-        "log.level": ("--log-level", "debug" if verbose else log_level),
-        "log.format": ("--log-format", log_format),
         "processors.jsonl_path": ("--jsonl", jsonl),
         "processors.enable_watchdog": ("--no-watchdog", watchdog),
     }
     overrides = (
         *settings.from_flags(flags),
+        *settings.logs(log_level, log_format, is_verbose=verbose),
         *settings.max_fps(max_fps),
         *settings.recording(recordings, record),
         *settings.from_uris(uris, n, stream_server, first_source_id=first_source_id, tenant=tenant),

@@ -72,6 +72,12 @@ def from_uris(
     return (Override(("cameras",), cameras, "command line"), *tenants)
 
 
+def logs(level: str | None, log_format: str | None, *, is_verbose: bool) -> "tuple[Override, ...]":
+    """Return the settings of `--log-level`, `--log-format` and `--verbose`."""
+    wanted = ("--verbose", "debug") if is_verbose else ("--log-level", level)
+    return from_flags({"log.level": wanted, "log.format": ("--log-format", log_format)})
+
+
 def max_fps(rate: float | None) -> "tuple[Override, ...]":
     """Return the setting of `--max-fps`, where 0 means no limit."""
     from nvr.config.overrides import Override

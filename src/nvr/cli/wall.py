@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvr.cli import options, settings
-from nvr.cli.logs import apply_log_settings, setup_logging
+from nvr.cli.logs import apply_log_settings
 from nvr.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -93,7 +93,6 @@ def wall(
     from nvr.config.derive import wall_settings
     from nvr.config.numbering import number_cameras
 
-    setup_logging(verbose, log_level or "info", log_format or "text")
     flags: dict[str, tuple[str, object]] = {
         "streams.rtsp_transport": ("--rtsp-transport", rtsp_transport),
         "wall.http_host": ("--http-host", http_host),
@@ -112,11 +111,10 @@ def wall(
         "broker.cert_file": ("--mqtt-cert-file", mqtt_cert_file),
         "broker.key_file": ("--mqtt-key-file", mqtt_key_file),
         "broker.topic_prefix": ("--topic-prefix", topic_prefix),
-        "log.level": ("--log-level", "debug" if verbose else log_level),
-        "log.format": ("--log-format", log_format),
     }
     overrides = (
         *settings.from_flags(flags),
+        *settings.logs(log_level, log_format, is_verbose=verbose),
         *settings.from_uris(uris, n, stream_server, first_source_id=first_source_id, tenant=tenant),
     )
     site, _ = number_cameras(settings.site_reader(config, overrides)(), first=first_source_id or 0)
@@ -124,8 +122,7 @@ def wall(
     apply_log_settings(site.log)
     # a page that nobody asked for is no reason to do without a window
     port = told.http_port if http is None and "http_port" in site.wall.model_fields_set else http
-    told = told.model_copy(update={"http_port": port})
-    _run(told, snapshot=snapshot, after_s=after, wants_window=not no_window)
+    _run(told.model_copy(update={"http_port": port}), snapshot=snapshot, after_s=after, wants_window=not no_window)
 
 
 def _run(settings: "VideoWallConfig", *, snapshot: Path | None, after_s: float | None, wants_window: bool) -> None:
