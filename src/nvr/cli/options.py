@@ -14,6 +14,7 @@ from nvr.core.errors import ConfigurationError
 _STREAMS = "Cameras"
 _BROKER = "Broker"
 _RECORDING = "Recording"
+_OPERATION = "Operation"
 
 Uris = Annotated[list[str] | None, typer.Argument(help="One URI per camera: rtsp://…, http://… or a file.")]
 NumberOfStreams = Annotated[
@@ -95,6 +96,19 @@ LogFormat = Annotated[
     Literal["text", "json"] | None,
     typer.Option("--log-format", help="Lines for people, or JSON objects for programs."),
 ]
+Control = Annotated[
+    bool | None,
+    typer.Option("--control/--no-control", help="Take commands from the broker.", rich_help_panel=_OPERATION),
+]
+Metrics = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        help="Serve /metrics, /healthz and /readyz on this port; 0 for any free one.",
+        rich_help_panel=_OPERATION,
+    ),
+]
 
 
 def stream_uris(uris: list[str] | None, n: int | None, stream_server: str | None) -> tuple[str, ...] | None:
@@ -128,3 +142,8 @@ def on_stop_signals(stop: Callable[[], None]) -> None:
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
+
+
+def on_reload_signal(reload: Callable[[], None]) -> None:
+    """Call `reload`, which must not wait, at each SIGHUP."""
+    signal.signal(signal.SIGHUP, lambda _signum, _frame: reload())

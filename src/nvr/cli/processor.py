@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +13,13 @@ from nvr.cli.logs import apply_log_settings
 from nvr.core.errors import CancelledError, StreamError
 
 if TYPE_CHECKING:
+    from nvr.app.processor_program import ProcessorProgram
+    from nvr.config import NvrConfig
+    from nvr.config.derive import ProcessorSettings
     from nvr.processor.camera import CameraReport
     from nvr.processor.report import ProcessorReport
 
 logger = logging.getLogger(__name__)
-
-REPORT_EVERY_S = 10.0
 
 
 def processor(
@@ -65,6 +67,8 @@ def processor(
     watchdog: Annotated[
         bool | None, typer.Option("--watchdog/--no-watchdog", help="Reconnect cameras that show nothing.")
     ] = None,
+    control: options.Control = None,
+    metrics: options.Metrics = None,
     config: options.ConfigFile = None,
     log_level: options.LogLevel = None,
     log_format: options.LogFormat = None,
@@ -73,11 +77,10 @@ def processor(
     """Watch cameras, record them where asked, and publish detection events to MQTT until Ctrl-C.
 
     Cameras are given as URIs, by --stream-server with --n, or in a --config file; those given here are used instead of
-    the file's. With --tenant, the file's cameras of that tenant.
+    the file's. With --tenant, the file's cameras of that tenant. A changed file is applied while it runs, camera by
+    camera, as is SIGHUP; `nvr ctl` commands it.
     """
-    from nvr.app.recording_processor import make_processor
-    from nvr.config.derive import processor_settings
-    from nvr.config.numbering import number_cameras
+    from nvr.app.processor_program import ProcessorProgram
 
     flags: dict[str, tuple[str, object]] = {
         "streams.rtsp_transport": ("--rtsp-transport", rtsp_transport),
@@ -87,39 +90,71 @@ def processor(
         "models.confidence_threshold": ("--confidence", confidence),
         "models.classes": ("--classes", None if classes is None else classes_of(classes)),
         "models.multiplex": ("--multiplex", multiplex),
-        "broker.host": ("--mqtt-host", mqtt_host),
-        "broker.port": ("--mqtt-port", mqtt_port),
-        "broker.username": ("--mqtt-username", mqtt_username),
-        "broker.password": ("--mqtt-password", mqtt_password),
-        "broker.tls": ("--mqtt-tls", mqtt_tls),
-        "broker.ca_file": ("--mqtt-ca-file", mqtt_ca_file),
-        "broker.cert_file": ("--mqtt-cert-file", mqtt_cert_file),
-        "broker.key_file": ("--mqtt-key-file", mqtt_key_file),
-        "broker.qos": ("--mqtt-qos", mqtt_qos),
-        "broker.enabled": ("--no-mqtt", mqtt),
-        "broker.topic_prefix": ("--topic-prefix", topic_prefix),
+        "control.enabled": ("--no-control", control),
+        "metrics.http_port": ("--metrics", metrics),
         "processors.jsonl_path": ("--jsonl", jsonl),
         "processors.enable_watchdog": ("--no-watchdog", watchdog),
     }
     overrides = (
         *settings.from_flags(flags),
         *settings.logs(log_level, log_format, is_verbose=verbose),
+        *settings.from_broker_flags(
+            host=mqtt_host,
+            port=mqtt_port,
+            username=mqtt_username,
+            password=mqtt_password,
+            tls=mqtt_tls,
+            ca_file=mqtt_ca_file,
+            cert_file=mqtt_cert_file,
+            key_file=mqtt_key_file,
+            qos=mqtt_qos,
+            enabled=mqtt,
+            topic_prefix=topic_prefix,
+        ),
         *settings.max_fps(max_fps),
         *settings.recording(recordings, record),
         *settings.from_uris(uris, n, stream_server, first_source_id=first_source_id, tenant=tenant),
     )
-    site, _ = number_cameras(settings.site_reader(config, overrides)(), first=first_source_id or 0)
-    told = processor_settings(site, instance_id=instance_id, tenant=tenant)
-    apply_log_settings(site.log, {"instance_id": told.stream.instance_id})
-    running, _ = make_processor(told.stream, told.recording)
-    options.on_stop_signals(running.terminate)
+    read_site = settings.site_reader(config, overrides)
+    read = _reader(read_site, first_source_id=first_source_id or 0, instance_id=instance_id, tenant=tenant)
+    program = ProcessorProgram(
+        read, watched=config, allow_empty=config is not None, on_report=_tell, on_settings=_log_as_told
+    )
+    _run(program)
+
+
+def _log_as_told(told: "ProcessorSettings") -> None:
+    apply_log_settings(told.log, {"instance_id": told.stream.instance_id})
+
+
+def _run(program: "ProcessorProgram") -> None:
+    options.on_stop_signals(program.request_stop)
+    options.on_reload_signal(program.reload_in_background)
     with contextlib.suppress(CancelledError):
-        running.start()
-    while not running.join(REPORT_EVERY_S):
-        logger.info("%s", describe(running.report()))
-    report = running.report()
+        report = program.run()
+        _tell(report)
+        raise_if_nothing_was_seen(report)
+
+
+def _tell(report: "ProcessorReport") -> None:
     logger.info("%s", describe(report))
-    raise_if_nothing_was_seen(report)
+
+
+def _reader(
+    read_site: "Callable[[], NvrConfig]", *, first_source_id: int, instance_id: str | None, tenant: str | None
+) -> "Callable[[], ProcessorSettings]":
+    """Return what reads the settings of this processor, anew at each call; cameras keep their numbers."""
+    known: dict[str, int] = {}
+
+    def read() -> "ProcessorSettings":
+        from nvr.config.derive import processor_settings
+        from nvr.config.numbering import number_cameras
+
+        nonlocal known
+        site, known = number_cameras(read_site(), known, first=first_source_id)
+        return processor_settings(site, instance_id=instance_id, tenant=tenant)
+
+    return read
 
 
 def classes_of(text: str) -> list[str]:

@@ -47,6 +47,17 @@ def from_flags(flags: Mapping[str, tuple[str, object]]) -> "tuple[Override, ...]
     )
 
 
+def from_broker_flags(**given: object) -> "tuple[Override, ...]":
+    """Return the settings that options about the broker give: by setting, such as `host` for `--mqtt-host`."""
+    flags = {"enabled": "--no-mqtt", "topic_prefix": "--topic-prefix"}
+    return from_flags(
+        {
+            f"broker.{setting}": (flags.get(setting, f"--mqtt-{setting.replace('_', '-')}"), value)
+            for setting, value in given.items()
+        }
+    )
+
+
 def from_uris(
     uris: list[str] | None,
     n: int | None,

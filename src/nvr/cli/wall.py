@@ -2,6 +2,8 @@
 
 import logging
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,9 @@ from nvr.cli.logs import apply_log_settings
 from nvr.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from nvr.config import VideoWallConfig
+    from nvr.app.wall_settings import WallSettings
+    from nvr.config import NvrConfig, VideoWallConfig
+    from nvr.config.operations import LogConfig
     from nvr.wall import VideoWall
 
 logger = logging.getLogger(__name__)
@@ -87,11 +91,10 @@ def wall(
     """Show every camera with its detections until q, Esc or Ctrl-C.
 
     Cameras are given as URIs, by --stream-server with --n, or in a --config file; those given here are shown instead of
-    the file's. With --tenant, the file's cameras of that tenant. Where there is a display a window opens; --http, or
-    `wall.http_port` of the file, serves a page, --snapshot writes one picture.
+    the file's. With --tenant, the file's cameras of that tenant. When it changes, cameras come and go. Where there
+    is a display a window opens; --http, or `wall.http_port` of the file, serves a page, --snapshot writes one picture.
     """
-    from nvr.config.derive import wall_settings
-    from nvr.config.numbering import number_cameras
+    from nvr.app.wall_settings import WallSettings
 
     flags: dict[str, tuple[str, object]] = {
         "streams.rtsp_transport": ("--rtsp-transport", rtsp_transport),
@@ -102,44 +105,74 @@ def wall(
         "wall.detection_ttl_seconds": ("--detection-ttl", detection_ttl),
         "wall.stale_after_seconds": ("--stale-after", stale_after),
         "wall.min_confidence": ("--min-confidence", min_confidence),
-        "broker.host": ("--mqtt-host", mqtt_host),
-        "broker.port": ("--mqtt-port", mqtt_port),
-        "broker.username": ("--mqtt-username", mqtt_username),
-        "broker.password": ("--mqtt-password", mqtt_password),
-        "broker.tls": ("--mqtt-tls", mqtt_tls),
-        "broker.ca_file": ("--mqtt-ca-file", mqtt_ca_file),
-        "broker.cert_file": ("--mqtt-cert-file", mqtt_cert_file),
-        "broker.key_file": ("--mqtt-key-file", mqtt_key_file),
-        "broker.topic_prefix": ("--topic-prefix", topic_prefix),
     }
     overrides = (
         *settings.from_flags(flags),
         *settings.logs(log_level, log_format, is_verbose=verbose),
+        *settings.from_broker_flags(
+            host=mqtt_host,
+            port=mqtt_port,
+            username=mqtt_username,
+            password=mqtt_password,
+            tls=mqtt_tls,
+            ca_file=mqtt_ca_file,
+            cert_file=mqtt_cert_file,
+            key_file=mqtt_key_file,
+            topic_prefix=topic_prefix,
+        ),
         *settings.from_uris(uris, n, stream_server, first_source_id=first_source_id, tenant=tenant),
     )
-    site, _ = number_cameras(settings.site_reader(config, overrides)(), first=first_source_id or 0)
-    told = wall_settings(site, tenant)
-    apply_log_settings(site.log)
-    # a page that nobody asked for is no reason to do without a window
-    port = told.http_port if http is None and "http_port" in site.wall.model_fields_set else http
-    _run(told.model_copy(update={"http_port": port}), snapshot=snapshot, after_s=after, wants_window=not no_window)
+    read_site = settings.site_reader(config, overrides)
+    told = WallSettings(_reader(read_site, first_source_id=first_source_id or 0, tenant=tenant, http=http), config)
+    _run(told, snapshot=snapshot, after_s=after, wants_window=not no_window)
 
 
-def _run(settings: "VideoWallConfig", *, snapshot: Path | None, after_s: float | None, wants_window: bool) -> None:
+def _reader(
+    read_site: "Callable[[], NvrConfig]", *, first_source_id: int, tenant: str | None, http: int | None
+) -> "Callable[[], VideoWallConfig]":
+    """Return what reads the settings of this wall, anew at each call; cameras keep their numbers."""
+    known: dict[str, int] = {}
+    log: LogConfig | None = None
+
+    def read() -> "VideoWallConfig":
+        from nvr.config.derive import wall_settings
+        from nvr.config.numbering import number_cameras
+
+        nonlocal known, log
+        site, known = number_cameras(read_site(), known, first=first_source_id)
+        if site.log != log:
+            log = site.log
+            apply_log_settings(log)
+        told = wall_settings(site, tenant)
+        # a page that nobody asked for is no reason to do without a window
+        port = told.http_port if http is None and "http_port" in site.wall.model_fields_set else http
+        return told.model_copy(update={"http_port": port})
+
+    return read
+
+
+def _run(settings: "WallSettings", *, snapshot: Path | None, after_s: float | None, wants_window: bool) -> None:
     from nvr.wall import VideoWall
 
+    told = settings.told
     if snapshot is not None:
-        _take_snapshot(VideoWall(settings), snapshot, after_s)
+        _take_snapshot(VideoWall(told), snapshot, after_s)
         return
     if after_s is not None:
         raise ConfigurationError("--after belongs to --snapshot")
     has_window = wants_window and has_display()
-    if settings.http_port is None and not has_window:
+    if told.http_port is None and not has_window:
         raise ConfigurationError(
             "there is no display for a window (or --no-window was given): "
             "use --http PORT for a page or --snapshot FILE for a picture"
         )
-    _show(VideoWall(settings), has_window=has_window)
+    shown = VideoWall(told)
+    options.on_reload_signal(lambda: threading.Thread(target=settings.apply, name="reload", daemon=True).start())
+    settings.follow(shown)
+    try:
+        _show(shown, has_window=has_window)
+    finally:
+        settings.stop()
 
 
 def has_display() -> bool:
