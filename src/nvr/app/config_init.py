@@ -113,7 +113,7 @@ def write_config(config: ConfigText, path: Path, *, force: bool = False) -> None
     try:
         with _workshop(path) as folder:
             draft = folder / path.name
-            _write(draft, config.text, 0o600 if config.is_secret else 0o644)
+            _write(draft, config.text, 0o600 if config.is_secret or config.secrets else 0o644)
             for name, content in config.secrets.items():
                 (folder / name).parent.mkdir(mode=0o700, exist_ok=True)
                 _write(folder / name, content, 0o600)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from nvr.app.camera_search import FoundCamera
@@ -14,12 +14,15 @@ from nvr.media.probe import ProbeResult
 
 
 def camera_table(cameras: Sequence[FoundCamera]) -> Table:
-    """Return what was found, a camera a row; a second line is the stream that is looked at."""
-    table = Table("#", "camera", "address", "codec", "size", "fps", "sound", "remarks")
+    """Return what was found, a camera a row, with numbers for those that can be chosen: the first ones.
+
+    A second line is the stream that is looked at.
+    """
+    table = Table("#", "camera", Column("address", overflow="fold"), "codec", "size", "fps", "sound", "remarks")
     for number, camera in enumerate(cameras, 1):
         streams = [stream for stream in (camera.main, camera.detect) if stream is not None]
         table.add_row(
-            str(number),
+            str(number) if camera.uri else "",
             _cell([camera.name, camera.make]),
             _cell([camera.shown_uri]),
             _cell([stream.codec for stream in streams]),

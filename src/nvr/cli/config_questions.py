@@ -30,9 +30,9 @@ def password(user: str) -> str:
     return str(typer.prompt(f"Password of {user}", hide_input=True, default="", show_default=False))
 
 
-def credentials(whose: str) -> Credentials | None:
-    """Ask for user and password; None for none."""
-    user = str(typer.prompt(f"User name of {whose} (empty: none)", default="", show_default=False)).strip()
+def credentials(whose: str, without: str = "none") -> Credentials | None:
+    """Ask for user and password; None where no user is given, which means `without`."""
+    user = str(typer.prompt(f"User name of {whose} (empty: {without})", default="", show_default=False)).strip()
     return Credentials(user, password(user)) if user else None
 
 
@@ -40,18 +40,19 @@ def other_credentials(refused: Sequence[FoundCamera]) -> Credentials | None:
     """Tell which cameras refused, and ask for others; None leaves them."""
     for camera in refused:
         typer.echo(f"{camera.name} ({camera.host}) {camera.problem}")
-    return credentials("this camera" if len(refused) == 1 else f"these {len(refused)} cameras")
+    whose = "this camera" if len(refused) == 1 else f"these {len(refused)} cameras"
+    return credentials(whose, "leave it" if len(refused) == 1 else "leave them")
 
 
 def which(cameras: Sequence[FoundCamera]) -> list[FoundCamera]:
-    """Ask which cameras to write."""
+    """Ask which cameras to write, of those that can be: they have numbers in the table."""
     writable = [camera for camera in cameras if camera.uri]
     if not writable:
         return []
     while True:
         text = str(typer.prompt("Which of them? Numbers as in 1,3-5, all, or none", default="all"))
         try:
-            return [cameras[i] for i in parse_choice(text, len(cameras))]
+            return [writable[i] for i in parse_choice(text, len(writable))]
         except ValueError as error:
             typer.echo(f"{error}")
 
@@ -99,7 +100,10 @@ def names(cameras: Sequence[PlannedCamera]) -> tuple[PlannedCamera, ...]:
     named = []
     for camera in cameras:
         text = str(typer.prompt(f"Name of {camera.found.shown_uri}", default=camera.name))
-        name = own_name(printable(text) or camera.name, taken)
+        wanted = printable(text) or camera.name
+        name = own_name(wanted, taken)
+        if name != wanted:
+            typer.echo(f"{wanted} is taken: this one is called {name}")
         taken.add(name)
         named.append(replace(camera, name=name))
     return tuple(named)

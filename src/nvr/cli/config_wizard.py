@@ -36,7 +36,7 @@ from nvr.media.source import SourceOptions
 MAX_ROUNDS = 3
 """How often other users are asked for: cameras lock one after a few wrong passwords."""
 
-PIPE_WIDTH = 140
+PIPE_WIDTH = 160
 """Columns of a table that goes into a file."""
 
 
@@ -184,11 +184,11 @@ class Wizard:
             with self._console.status("asking again …"):
                 again = search.again(refused, other)
             cameras = self._look(search, [*(each for each in cameras if not each.wants_credentials), *again])
-        return cameras
+        return sorted(cameras, key=lambda camera: not camera.uri)  # what can be chosen comes first
 
     def _look(self, search: CameraSearch, cameras: Sequence[FoundCamera]) -> list[FoundCamera]:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, console=self._console, transient=True) as bars:
+        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bars:
             bar = bars.add_task("looking at streams", total=len(list(streams_of(cameras))))
             return search.look(cameras, lambda: bars.advance(bar))
 
