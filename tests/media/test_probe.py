@@ -1,5 +1,8 @@
 """A look at real streams of the simulator, at files, and at servers that refuse or say nothing."""
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +19,7 @@ from nvr.media.encode import EncoderSettings, encode_pictures
 from nvr.media.probe import MAX_PARALLEL, ProbeOptions, ProbeResult, probe, probe_all
 from nvr.media.source import SourceOptions
 from tests.servers.hostile import HostileServer, Peer, accept_and_say_nothing, rtp_packets, rtsp_camera
+from tests.waiting import wait_until
 
 OPTIONS = ProbeOptions(SourceOptions("tcp", open_timeout_s=5, read_timeout_s=5), look_s=10)
 HASTY = ProbeOptions(SourceOptions("tcp", open_timeout_s=0.5, read_timeout_s=0.5), look_s=1)
@@ -173,6 +177,35 @@ def test_a_look_that_is_called_off_connects_to_nobody() -> None:
         outcomes = probe_all([f"rtsp://127.0.0.1:{server.port}/1"] * 3, OPTIONS, ended=ended)
         assert server.n_connections == 0
     assert all(isinstance(outcome, CancelledError) for outcome in outcomes)
+
+
+def test_an_interrupted_caller_waits_for_no_camera_and_the_looks_end() -> None:
+    """As with Ctrl-C: what waits raises, the cameras still hang, and their threads leave by their own timeouts."""
+    has_begun = threading.Event()
+
+    def hang(peer: Peer) -> None:
+        has_begun.set()
+        peer.wait()
+
+    code = """
+import sys
+from nvr.media.probe import ProbeOptions, probe_all
+from nvr.media.source import SourceOptions
+try:
+    probe_all([sys.argv[1]] * 2, ProbeOptions(SourceOptions("tcp", 60, 60)))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    with (
+        HostileServer(hang) as server,
+        subprocess.Popen(
+            [sys.executable, "-c", code, f"rtsp://127.0.0.1:{server.port}/1"], stdout=subprocess.PIPE, text=True
+        ) as program,
+    ):
+        wait_until(has_begun.is_set, "a look has begun")
+        program.send_signal(signal.SIGINT)
+        shown, _ = program.communicate(timeout=30)  # the looks alone would take twice 60 s
+    assert shown.strip() == "interrupted"
 
 
 def test_no_more_than_so_many_are_looked_at_together(clip: Path) -> None:

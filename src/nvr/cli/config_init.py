@@ -16,13 +16,15 @@ Discover = Annotated[
 ]
 Interface = Annotated[
     list[str] | None,
-    typer.Option(help="IPv4 address of this machine to ask from; may be repeated [all].", rich_help_panel=_FIND),
+    typer.Option(
+        help="IPv4 address of this machine to ask from; may be repeated; by default all.", rich_help_panel=_FIND
+    ),
 ]
 DiscoverAt = Annotated[
     str | None,
     typer.Option(
         metavar="HOST[:PORT]",
-        help="Ask this address instead of all devices, such as the broadcast address of another network.",
+        help="Ask this address instead of the whole network: a device that multicast does not reach.",
         rich_help_panel=_FIND,
     ),
 ]
@@ -48,19 +50,21 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.", rich_he
 Force = Annotated[bool, typer.Option("--force", help="Replace the file.", rich_help_panel=_WRITE)]
 Storage = Annotated[
     Path | None,
-    typer.Option(help="Folder to record into, which must be there [nothing is recorded].", rich_help_panel=_WRITE),
+    typer.Option(
+        help="Folder to record into, which must be there; without it nothing is recorded.", rich_help_panel=_WRITE
+    ),
 ]
 Record = Annotated[
     str | None,
     typer.Option(
-        help="What is recorded there: some of continuous, events and on_demand joined by + [continuous+events].",
+        help="What is recorded: some of continuous, events and on_demand joined by +; by default continuous+events.",
         rich_help_panel=_WRITE,
     ),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
-        help="Model that looks at them, see `nvr models list`; `motion` needs none [yolox-nano].",
+        help="Model that looks at them, see `nvr models list`; `motion` needs none; by default yolox-nano.",
         rich_help_panel=_WRITE,
     ),
 ]

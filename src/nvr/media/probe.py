@@ -2,8 +2,9 @@
 
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -134,24 +135,42 @@ def probe_all(
         on_done: Called after each look, in its thread.
     """
     ended = ended or threading.Event()
+    looks: list[Future[Probed]] = [Future() for _ in uris]
+    waiting = deque(zip(uris, looks, strict=True))
 
-    def look(uri: str) -> Probed:
-        if ended.is_set():
-            return CancelledError(f"the look at {display_name(uri)} was called off")
-        try:
-            return probe(uri, options, clock=clock, ended=ended)
-        except NvrError as error:
-            return error
-        finally:
+    def work() -> None:
+        while True:
+            try:
+                uri, look = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                look.set_result(_outcome(uri, options, clock, ended))
+            except BaseException as error:  # noqa: BLE001 - the caller's, who waits for it
+                look.set_exception(error)
             on_done()
 
-    n_workers = max(1, min(options.n_parallel, MAX_PARALLEL, len(uris)))
-    with ThreadPoolExecutor(n_workers, thread_name_prefix="probe") as pool:
-        try:
-            return tuple(pool.map(look, uris))
-        except BaseException:  # an interrupted caller waits for the next packets, not for the whole of each look
-            ended.set()
-            raise
+    n_threads = max(1, min(options.n_parallel, MAX_PARALLEL, len(uris)))
+    threads = [threading.Thread(target=work, name=f"probe-{i}", daemon=True) for i in range(n_threads)]
+    for thread in threads:
+        thread.start()
+    try:
+        outcomes = tuple(look.result() for look in looks)
+    except BaseException:  # an interrupted caller waits for nobody: the looks leave by their own timeouts
+        ended.set()
+        raise
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+def _outcome(uri: str, options: ProbeOptions, clock: Clock | None, ended: threading.Event) -> Probed:
+    if ended.is_set():
+        return CancelledError(f"the look at {display_name(uri)} was called off")
+    try:
+        return probe(uri, options, clock=clock, ended=ended)
+    except NvrError as error:
+        return error
 
 
 @dataclass(slots=True)
