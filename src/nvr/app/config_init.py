@@ -86,7 +86,7 @@ def render(plan: InitPlan, file_name: str) -> ConfigText:
             if has_password and plan.passwords == "files":
                 path = f"{folder}/{source_id}-{_slug(camera.name)}{'-detect' if setting == 'detect_uri' else ''}.txt"
                 secrets[path] = f"{uri}\n"
-                lines += [f"    {setting}: !secret {_quoted(path)}  # {display_name(uri)}"]
+                lines += [f"    {setting}: !secret {_quoted(path)}  # {printable_line(display_name(uri))}"]
             else:
                 is_secret = is_secret or has_password
                 lines += [f"    {setting}: {_quoted(uri)}"]
