@@ -1,4 +1,4 @@
-"""`nvr config`: check, show and describe the configuration file."""
+"""`nvr config`: check, show and describe the configuration file; `init`, which makes one, is in `config_init`."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nvr.cli.config_init import init
 from nvr.cli.settings import DEFAULT_FILE
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from nvr.config.overrides import Override
     from nvr.config.problems import Problem, SettingPath
 
-app = typer.Typer(name="config", help="Check, show and describe the configuration file.", no_args_is_help=True)
+app = typer.Typer(name="config", help="Make, check, show and describe the configuration file.", no_args_is_help=True)
+app.command()(init)
 
 EXIT_WRONG = 2
 
