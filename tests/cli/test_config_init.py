@@ -40,7 +40,8 @@ def site(loops: Path) -> Iterator[CameraSite]:
 
 
 def discovery(site: CameraSite) -> list[str]:
-    return ["--discover-at", f"{GROUP}:{site.probe_port}", "--interface", "127.0.0.1", "--wait", "1.5"]
+    patience = ["--wait", "3", "--timeout", "30"]  # of a busy machine
+    return ["--discover-at", f"{GROUP}:{site.probe_port}", "--interface", "127.0.0.1", *patience]
 
 
 def run(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -87,7 +88,10 @@ class Terminal:
             self._read()
             return question in self.shown.rpartition("<asked>")[2]
 
-        wait_until(is_asked, f"{question!r} is asked")
+        try:
+            wait_until(is_asked, f"{question!r} is asked")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.shown}") from None
 
     def _is_over(self) -> bool:
         self._read()
@@ -162,9 +166,9 @@ def test_a_person_is_asked_what_to_write(site: CameraSite, tmp_path: Path, termi
     terminal = Terminal(tmp_path, *discovery(site), site.address(1, ""), "rtsp://127.0.0.1:1/nothing")
     terminals.append(terminal)
     terminal.answer("User name of these cameras", USER)
-    terminal.answer("Password", "wrong")
+    terminal.answer("Password of viewer: ", "wrong")  # the last space comes when nothing is shown any more
     terminal.answer("User name of these 2 cameras", USER)  # the given one has no user at all
-    terminal.answer("Password", PASSWORD)
+    terminal.answer("Password of viewer: ", PASSWORD)
     terminal.answer("Which of them?", "9")
     terminal.answer("expected numbers from 1 to 3", "all")
     terminal.answer("One of them did not answer", "skip")
