@@ -1,5 +1,6 @@
 """The guide and the README do what they say: their programs run, their commands and settings are understood."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import av
 import pytest
 import typer.main
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from nvr.bus import MqttConnection
 from nvr.bus.local_broker import LocalBroker
@@ -21,8 +22,9 @@ from nvr.config import load_config
 from nvr.config.broker import BrokerConfig
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events import DetectionEvent
+from nvr.events.command import Command
 from nvr.media.source import translate_error
-from nvr.processor import StreamProcessor, StreamProcessorConfig
+from tests.control.processor_instance import ProcessorInstance
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +38,9 @@ PROGRAMS: dict[str, tuple[str, bool]] = {
     "one_picture.py": (r"2 cameras live, \d+ events\n966 x 274\n", True),
     "freshest.py": (r"\(290\.0, 100\.0, 350\.0, 260\.0\)", True),
     "listen.py": (r"camera 0: \d+ detections", False),
+    "who_lives.py": (r"(?s)gate is alive: running.*camera 1 runs in gate", True),
+    "sign.py": (r'"signature": "[0-9a-f]{64}"', True),
+    "slower.py": (r"gate completed \{'source_ids': \[0\]\}", True),
 }
 """What each program of the guide prints, and whether it ends by itself."""
 
@@ -81,7 +86,7 @@ def inline_commands() -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Site:
-    """Two cameras, a broker and a processor that publishes what moves."""
+    """Two cameras, a broker and a processor that publishes what moves and takes commands."""
 
     simulator: Simulator
     broker: LocalBroker
@@ -99,17 +104,10 @@ class Site:
 def site() -> Iterator[Site]:
     cameras = SimulatorConfig(n_cameras=2, width_px=320, height_px=180, fps=12, scene_s=5, port=0, has_overlay=False)
     with LocalBroker.start() as broker, Simulator(cameras) as simulator:
-        processor = StreamProcessor(
-            StreamProcessorConfig(
-                stream_uris=(simulator.uri(0), simulator.uri(1)),
-                model_id="motion",
-                mqtt_host=broker.host,
-                mqtt_port=broker.port,
-            )
-        )
-        processor.start()
+        instance = ProcessorInstance(broker, simulator.uri(0), simulator.uri(1))
+        instance.start()
         yield Site(simulator, broker)
-        processor.terminate()
+        instance.stop()
 
 
 class Running:
@@ -225,11 +223,19 @@ def test_the_sink_takes_what_a_pipeline_of_roboflow_hands_it(site: Site, tmp_pat
     assert heard[1].detections[0].bbox.xyxy_px == (290.0, 100.0, 350.0, 260.0)
 
 
+def without_options_of(group: TyperGroup, words: list[str]) -> list[str]:
+    """Return the words from the name of a command on; options of its group may stand before it."""
+    known = {name: each for each in group.params if isinstance(each, TyperOption) for name in each.opts}
+    while words[0] in known:
+        words = words[1 if known[words[0]].is_flag else 2 :]
+    return words
+
+
 @pytest.mark.parametrize("words", commands(), ids=shlex.join)
 def test_a_command_of_the_guide_is_understood(words: list[str]) -> None:
     command: object = typer.main.get_command(app)
     while isinstance(command, TyperGroup) and words:
-        name, *words = words
+        name, *words = without_options_of(command, words)
         command = command.commands[name]
     if isinstance(command, TyperGroup):
         return  # a page names the group, such as `nvr recordings`, without one of its commands
@@ -248,7 +254,10 @@ def test_the_events_of_the_readme_are_valid() -> None:
     examples = [text for _, text in blocks("json")]
     assert examples
     for example in examples:
-        assert DetectionEvent.from_json(example).detections
+        if "command" in json.loads(example):
+            assert Command.from_json(example).is_for("gate")
+        else:
+            assert DetectionEvent.from_json(example).detections
 
 
 @pytest.mark.parametrize(

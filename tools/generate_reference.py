@@ -21,6 +21,21 @@ from nvr.config.json_schema import site_schema
 from nvr.config.known_settings import nested_model
 from nvr.config.overrides import PREFIX
 from nvr.config.overrides import sections as own_sections
+from nvr.control.parameters import COMMANDS
+from nvr.control.refusal import ERROR_MEANINGS
+from nvr.events.command import Command as CommandMessage
+from nvr.events.command import CommandAck, CommandError
+from nvr.events.export import sent_messages
+from nvr.events.instance_metrics import (
+    CameraMetrics,
+    DiskMetrics,
+    InstanceMetrics,
+    Latency,
+    ModelMetrics,
+    QueueMetrics,
+)
+from nvr.events.instance_status import CameraStatus, ChildState, InstanceStatus, ModelState
+from nvr.events.message import Message
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 EXAMPLE = Path(__file__).parents[1] / "config" / "nvr.example.yaml"
@@ -133,9 +148,81 @@ def _about(section: str) -> list[str]:
     return [about, f"In the environment: `{PREFIX}{inner.upper()}__` and the setting in capitals."]
 
 
+CONTROL_MESSAGES: Mapping[type[BaseModel], tuple[type[BaseModel], ...]] = {
+    CommandMessage: (),
+    CommandAck: (CommandError,),
+    InstanceStatus: (CameraStatus, ModelState, ChildState),
+    InstanceMetrics: (CameraMetrics, ModelMetrics, QueueMetrics, DiskMetrics, Latency),
+}
+"""Messages of the control plane, each with what it is made of."""
+
+
+def control_page() -> str:
+    """Return the reference of commands and of the messages of the control plane."""
+    lines = [GENERATED, "", "# Control", ""]
+    lines += ["What instances can be asked, and what they say of themselves. The [guide](../guide/control.md) tells"]
+    lines += ["how to use it, [Events](events.md#topics) on which topics; as files for other languages: JSON"]
+    lines += ["Schemas of [Command](schemas/Command.json), [CommandAck](schemas/CommandAck.json),"]
+    lines += ["[InstanceStatus](schemas/InstanceStatus.json) and [InstanceMetrics](schemas/InstanceMetrics.json).", ""]
+    lines += ["## Commands", "", "| command | cameras | what it does |", "|---|---|---|"]
+    sources = {"none": "no", "optional": "some or all", "required": "must be named"}
+    lines += [_row(f"[`{name}`](#{name})", sources[spec.sources], spec.summary) for name, spec in COMMANDS.items()]
+    lines += ["", "`cameras`: whether `source_ids` may name cameras.", ""]
+    for name, spec in COMMANDS.items():
+        lines += [f"### {name}", "", spec.summary, ""]
+        if spec.parameters.model_fields:
+            lines += [*_fields(spec.parameters, "parameter"), ""]
+    lines += ["## Types of errors", "", "| type | meaning |", "|---|---|"]
+    lines += [_row(f"`{name}`", meaning) for name, meaning in ERROR_MEANINGS.items()]
+    examples: dict[type[BaseModel], Mapping[str, Message]] = {each.model: each.examples for each in sent_messages()}
+    for model, parts in CONTROL_MESSAGES.items():
+        lines += ["", f"## {model.__name__}", "", _first_line(model), "", *_fields(model, "field")]
+        for part in parts:
+            lines += ["", f"### {part.__name__}", "", _first_line(part), "", *_fields(part, "field")]
+        for shows, message in examples[model].items():
+            text = json.dumps(json.loads(message.to_json()), indent=2, ensure_ascii=False)
+            lines += ["", f"Example, {shows}:", "", "```json", text, "```"]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _first_line(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().splitlines()[0]
+
+
+def _fields(model: type[BaseModel], what: str) -> list[str]:
+    lines = [f"| {what} | value | default | meaning |", "|---|---|---|---|"]
+    properties = model.model_json_schema()["properties"]
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else f"`{_yaml(to_jsonable_python(field.default))}`"
+        lines.append(_row(f"`{name}`", _message_kind(properties[name]), default, field.description or ""))
+    return lines
+
+
+def _message_kind(schema: JsonValue) -> str:
+    """Return what values a field of a message takes, from its JSON Schema; parts are links to their tables."""
+    match schema:
+        case {"$ref": str(reference)}:
+            return _part(reference.rpartition("/")[2])
+        case {"anyOf": [*choices]}:
+            return " or ".join(_message_kind(choice) for choice in choices)
+        case {"items": items}:
+            return f"list of {_message_kind(items)}"
+        case {"type": "object", "additionalProperties": values}:
+            return "object" if values is True else f"object of {_message_kind(values)}"
+        case {"type": _} | {"enum": _}:
+            return _kind(schema)
+    return "any JSON"
+
+
+def _part(name: str) -> str:
+    known = {"CameraConfig": "[camera](configuration.md#cameras)", "JsonValue": "any JSON"}
+    return known.get(name, f"[{name}](#{name.lower()})")
+
+
 def pages() -> dict[Path, str]:
     """Return the generated pages by their path."""
     return {
+        REFERENCE / "control.md": control_page(),
         REFERENCE / "cli.md": cli_page(),
         REFERENCE / "configuration.md": configuration_page(),
         REFERENCE / "nvr.schema.json": json.dumps(site_schema(), indent=2, ensure_ascii=False) + "\n",
@@ -190,7 +277,7 @@ def _yaml(value: object) -> str:
 
 
 _TYPE_WORDS = {"string": "text", "boolean": "true or false"}
-_FORMAT_WORDS = {"path": "path", "file-path": "path", "password": "secret text"}
+_FORMAT_WORDS = {"date-time": "date and time", "path": "path", "file-path": "path", "password": "secret text"}
 
 
 def _kind(schema: JsonValue) -> str:

@@ -142,10 +142,14 @@ def start_instance(mosquitto: LocalBroker) -> Iterator[StartInstance]:
     def start(instance_id: str = "gate", **settings: object) -> Instance:
         tenant = settings.pop("tenant", None)
         config = ControlConfig.model_validate({"heartbeat_s": 1} | settings)
-        instance = Instance(mosquitto, instance_id, config, None if tenant is None else str(tenant))
+        tenant = None if tenant is None else str(tenant)
+        instance = Instance(mosquitto, instance_id, config, tenant)
         running.append(instance)
         instance.start()
-        assert instance.connection.wait_connected(DEADLINE_S)
+        # who has heard its status knows that it listens: it has subscribed before
+        listener = Desk(mosquitto, tenant)
+        listener.wait_for_state("running", instance_id)
+        listener.connection.stop()
         return instance
 
     yield start

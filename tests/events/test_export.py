@@ -93,7 +93,7 @@ def test_each_operation_says_how_it_is_sent() -> None:
     document = asyncapi_document()
     assert len(at(document, "operations")) == len(at(document, "channels"))
     for name in at(document, "operations"):
-        kind = TopicKind(name.rpartition("_")[2])
+        kind = TopicKind[name.rpartition("_")[2].upper()]
         binding = at(document, "operations", name, "bindings", "mqtt")
         assert (binding["qos"], binding["retain"]) == (kind.qos, kind.is_retained)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from nvr import __version__
-from nvr.cli import config, models, recordings, schema
+from nvr.cli import config, ctl, models, recordings, schema
 from nvr.cli.demo import demo
 from nvr.cli.processor import processor
 from nvr.cli.simulate import simulate
@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.add_typer(ctl.app)
 app.add_typer(schema.app, name="schema")
 app.add_typer(config.app)
 app.add_typer(models.app)

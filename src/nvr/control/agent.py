@@ -160,6 +160,9 @@ class ControlAgent:
             return
         if not command.is_for(instance_id):
             return
+        is_named = instance_id in command.target_instances
+        if command.command in COMMANDS and command.command not in self._handlers and not is_named:
+            return  # what a supervisor is asked along with all processors
         self._count("received")
         try:
             self._admission.check(command, payload, self._clock.now())

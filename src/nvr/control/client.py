@@ -34,6 +34,9 @@ OFFLINE_GRACE_S = 1.0
 AGAIN_S = 1.0
 """A command during which the connection was lost is sent again so often."""
 
+FOR_ANY_KIND = frozenset({"ping", "status", "reload"})
+"""What is to be answered by supervisors and the like, too; of `*`, the rest is for processors."""
+
 EXPIRES_S = 30.0
 """A command is not carried out so much later than its sender waits: clocks differ, and connections hang."""
 
@@ -267,7 +270,12 @@ class ControlClient:
         """Return who is to answer, as far as is known now, and who has answered besides."""
         targets = set(exchange.command.target_instances)
         if ALL_INSTANCES in targets:
-            targets = {known.instance_id for known in self._registry.instances() if known.takes_commands}
+            is_for_any = exchange.command.command in FOR_ANY_KIND
+            targets = {
+                known.instance_id
+                for known in self._registry.instances()
+                if known.takes_commands and (is_for_any or known.status.kind == "processor")
+            }
         return targets | exchange.replies.keys()
 
     def _replies(self, exchange: _Exchange) -> list[Reply]:

@@ -58,7 +58,8 @@ class SetFpsParameters(Parameters):
     """Of `set_fps`."""
 
     max_fps: MaxFps | None = Field(
-        description="Most frames per second that are looked at of each camera; null: as many as the settings say."
+        description="Most frames per second that are looked at of each camera; null is as in the "
+        "settings: for single cameras as for all, for all without a limit."
     )
 
 
@@ -177,7 +178,9 @@ COMMANDS: Mapping[str, CommandSpec] = MappingProxyType(
         "rename_instance": CommandSpec(
             "Go on under another name. The answer comes under the old one.", RenameInstanceParameters, is_quick=False
         ),
-        "record_start": CommandSpec("Record cameras on demand.", RecordStartParameters, "optional"),
+        "record_start": CommandSpec(
+            "Record cameras from now on, whatever their mode.", RecordStartParameters, "optional"
+        ),
         "record_stop": CommandSpec("End recording on demand.", sources="optional"),
         "snapshot": CommandSpec(
             "Keep the newest picture of cameras among the recordings.", sources="optional", is_quick=False

@@ -1,5 +1,8 @@
 """Why a command is not carried out, as the answer says it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from nvr.core.errors import (
     ConfigurationError,
     InvalidInputError,
@@ -10,6 +13,23 @@ from nvr.core.errors import (
 )
 from nvr.core.masking import mask_credentials
 from nvr.events.command import CommandError, ErrorType
+
+ERROR_MEANINGS: Mapping[ErrorType, str] = MappingProxyType(
+    {
+        "invalid": "The message, its parameters or the cameras that it names are wrong.",
+        "unknown_command": "No command has this name.",
+        "unauthorised": "It is not signed, not with our key, or too old.",
+        "disabled": "The instance takes no commands.",
+        "expired": "It came, or its turn came, after its `expires_at`.",
+        "conflict": "A command in work changes the same thing, or the instance is stopping.",
+        "not_found": "There is no such camera or model.",
+        "unsupported": "This instance cannot do it, such as record where nothing is recorded.",
+        "failed": "It was tried and failed; the reason says what was kept.",
+        "timeout": "The instance stopped before it had ended; nobody knows how it did.",
+        "busy": "Too many commands wait already.",
+    }
+)
+"""For the reference."""
 
 MAX_REASON = 1000
 """Characters of a reason; a provider's message may be pages long."""

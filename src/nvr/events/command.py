@@ -14,18 +14,19 @@ Target = Annotated[str, Field(min_length=1, max_length=63)]
 
 AckState = Literal["received", "completed", "error"]
 ErrorType = Literal[
-    "invalid",  # the message or its parameters are wrong
+    "invalid",
     "unknown_command",
-    "unauthorised",  # not signed, or not with our key
-    "disabled",  # this instance takes no commands, or not this one
-    "expired",  # it came after its `expires_at`
-    "conflict",  # a command in work changes the same thing
-    "not_found",  # there is no such camera or model
-    "unsupported",  # this instance cannot do it, as record where nothing is recorded
-    "failed",  # it was tried; what was before is as it was
-    "timeout",  # it goes on, and nobody knows how it ends
-    "busy",  # too many commands wait already
+    "unauthorised",
+    "disabled",
+    "expired",
+    "conflict",
+    "not_found",
+    "unsupported",
+    "failed",
+    "timeout",
+    "busy",
 ]
+"""What each means: `nvr.control.refusal.ERROR_MEANINGS`."""
 
 
 class Command(Message):
@@ -77,7 +78,9 @@ class CommandAck(Message):
     command: str | None = Field(default=None, description="Its name; unset where it could not be read.")
     status: AckState = Field(description="`received` comes first, then `completed` or `error`.")
     timestamp: AwareUtc = Field(description="When this was said, aware UTC.")
-    result: JsonValue = Field(default=None, description="What a completed command found or did.")
+    result: JsonValue = Field(
+        default=None, description="What a command found or did; beside an error, which part of it was done."
+    )
     error: CommandError | None = Field(default=None, description="Why it was not carried out.")
     duration_ms: NonNegative | None = Field(default=None, description="From the receipt to the end.")
 

@@ -1,19 +1,29 @@
 """The protocol for those who do not read Python: JSON Schemas and an AsyncAPI 3 document, from the models.
 
-Only messages that this version sends are exported; a topic that is merely reserved is not.
+Only messages that this version sends or takes are exported; a topic that is merely reserved is not.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import yaml
 from pydantic import JsonValue
 from pydantic.json_schema import models_json_schema
 
 from nvr.core.errors import ConfigurationError
+from nvr.events.control_examples import (
+    example_command,
+    example_completed,
+    example_error,
+    example_metrics,
+    example_offline,
+    example_received,
+    example_status,
+    example_supervisor_status,
+)
 from nvr.events.examples import (
     example_detection_event,
     example_segment_event,
@@ -21,9 +31,8 @@ from nvr.events.examples import (
     example_track_end,
     example_track_start,
 )
-from nvr.events.message import SCHEMA_VERSION
+from nvr.events.message import SCHEMA_VERSION, Message
 from nvr.events.protocol import ROOT, TopicKind
-from nvr.events.schema import SourceEvent
 
 JsonObject: TypeAlias = dict[str, JsonValue]
 
@@ -41,15 +50,17 @@ _PARAMETERS = {
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A message that this version sends, with where and examples."""
+    """A message that this version sends or takes, with where and examples."""
 
     kind: TopicKind
     summary: str
-    examples: Mapping[str, SourceEvent]
+    examples: Mapping[str, Message]
     """By what each shows; all of one model."""
+    action: Literal["send", "receive"] = "send"
+    """What an instance does with it."""
 
     @property
-    def model(self) -> type[SourceEvent]:
+    def model(self) -> type[Message]:
         """What the message is read with."""
         return type(next(iter(self.examples.values())))
 
@@ -60,7 +71,7 @@ class SentMessage:
 
 
 def sent_messages() -> tuple[SentMessage, ...]:
-    """Return every kind of message that this version sends."""
+    """Return every kind of message that this version sends or takes."""
     return (
         SentMessage(
             TopicKind.DETECTIONS,
@@ -76,6 +87,27 @@ def sent_messages() -> tuple[SentMessage, ...]:
             TopicKind.RECORDINGS,
             "A finished segment or a snapshot of one camera; the file is safely on the disk.",
             {"a segment whose kind has risen": example_segment_event(), "a snapshot": example_snapshot_event()},
+        ),
+        SentMessage(
+            TopicKind.STATUS,
+            "How an instance and its cameras do; the broker says `offline` for one that has vanished.",
+            {
+                "a processor": example_status(),
+                "a supervisor": example_supervisor_status(),
+                "the last will": example_offline(),
+            },
+        ),
+        SentMessage(TopicKind.METRICS, "Counters of an instance since its start.", {"one camera": example_metrics()}),
+        SentMessage(
+            TopicKind.COMMANDS,
+            "What is asked of one, some or all instances.",
+            {"every field set": example_command()},
+            action="receive",
+        ),
+        SentMessage(
+            TopicKind.ACK,
+            "An instance's answer to a command: `received` at once, then `completed` or `error`.",
+            {"the first": example_received(), "done": example_completed(), "not done": example_error()},
         ),
     )
 
@@ -102,7 +134,8 @@ def asyncapi_document() -> JsonObject:
         for prefix, root, whose in (("", ROOT, "the default tenant"), ("tenant_", f"{ROOT}/{{tenant}}", "a tenant")):
             channel_id = prefix + message.kind.name.lower()
             channels[channel_id] = _channel(message, root, whose)
-            operations[f"publish_{channel_id}"] = _operation(message, channel_id)
+            verb = "publish" if message.action == "send" else "take"
+            operations[f"{verb}_{channel_id}"] = _operation(message, channel_id)
     schemas: JsonObject = models_json_schema(
         [(message.model, "validation") for message in sent_messages()],
         ref_template="#/components/schemas/{model}",
@@ -113,8 +146,8 @@ def asyncapi_document() -> JsonObject:
             "title": "NVR multiplexer events",
             "version": SCHEMA_VERSION,
             "description": (
-                "What the processors of the NVR multiplexer publish over MQTT. A reader accepts fields that it does "
-                "not know and refuses a higher major `schema_version`."
+                "What the instances of the NVR multiplexer publish and take over MQTT. A reader accepts fields that it "
+                "does not know and refuses a higher major `schema_version`."
             ),
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
@@ -201,7 +234,7 @@ def _channel(message: SentMessage, root: str, whose: str) -> JsonObject:
 
 def _operation(message: SentMessage, channel_id: str) -> JsonObject:
     return {
-        "action": "send",
+        "action": message.action,
         "channel": {"$ref": f"#/channels/{channel_id}"},
         "summary": message.summary,
         "messages": [{"$ref": f"#/channels/{channel_id}/messages/{message.name}"}],
