@@ -52,6 +52,18 @@ def test_an_ultralytics_export_gives_boxes_in_source_pixels(tmp_path: Path) -> N
     ]
 
 
+def test_a_twin_answers_alike_and_outlives_the_first(tmp_path: Path) -> None:
+    path = constant_outputs(tmp_path / "v8.onnx", {"output0": v8_output()}, metadata=V8)
+    first = load_detector("my-v8", path, None, confidence_threshold=0.7)
+    before = rows(first, GREY)
+    twin = first.twin()
+    first.close()
+    assert (twin.model_id, twin.class_names) == ("my-v8", ("person", "car"))
+    assert rows(twin, GREY) == before
+    with pytest.raises(ModelError, match="closed"):
+        first.twin()
+
+
 def test_an_end_to_end_export_gives_the_same_kind_of_boxes(tmp_path: Path) -> None:
     output = np.zeros((1, 300, 6), np.float32)
     output[0, :3] = [[24, 24, 40, 40, 0.9, 1], [0, 20, 9, 30, 0.5, 0], [0, 20, 9, 30, 0.4, 9]]  # no class 9

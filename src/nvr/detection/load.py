@@ -6,7 +6,6 @@ from pathlib import Path
 
 from nvr.assets.spec import ModelSpec
 from nvr.core.errors import ConfigurationError, ModelError
-from nvr.detection.detections import Detector
 from nvr.detection.network import Batching, open_network
 from nvr.detection.network_detector import NetworkDetector, can_leave_out_rows
 from nvr.detection.nms import Selection
@@ -23,7 +22,7 @@ def load_detector(
     classes: Collection[str] | None = None,
     size_px: tuple[int, int] | None = None,
     batching: Batching = "auto",
-) -> Detector:
+) -> NetworkDetector:
     """Load a detector and run it once.
 
     Args:

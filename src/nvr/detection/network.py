@@ -56,6 +56,12 @@ class Network:
         """Inputs and outputs of the network as it runs."""
         return self._session.signature
 
+    def twin(self) -> "Network":
+        """Return another one of the same, for another thread; what was tried on this one is not tried again."""
+        return Network(
+            self._session.twin(), self.size_px, has_real_batches=self.has_real_batches, is_freed=self.is_freed
+        )
+
     def run(self, batch: Batch) -> list[list[NDArray[Any]]]:
         """Return for each image the network's outputs without their batch axis.
 

@@ -46,9 +46,15 @@ class Session:
         """
         self._runtime, self._errors = _import_runtime()
         self._path = path
+        self._content = content
+        self._threads = threads
         self._session, self.provider = self._open(content, providers, threads)
         self.signature = self._read_signature()
         self._output_names = [output.name for output in self.signature.outputs]
+
+    def twin(self) -> "Session":
+        """Load the same network once more, for another thread; raises as the first time."""
+        return Session(self._path, self._content, [self.provider], self._threads)
 
     @property
     def has_replaceable_weights(self) -> bool:

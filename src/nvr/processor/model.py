@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Callable
-from functools import partial
 
 from nvr.assets.model_ref import resolve_model
 from nvr.assets.store import AssetStore
@@ -66,17 +65,15 @@ def _load(config: StreamProcessorConfig, is_cancelled: Callable[[], bool]) -> De
         )
     if model.path is None:
         raise UnsupportedError(f"model {model.model_id} has no file")
-    load = partial(
-        load_detector,
+    first = load_detector(
         model.model_id,
         model.path,
         model.spec,
         confidence_threshold=config.confidence_threshold,
     )
-    first = load()
     if unknown := sorted(set(config.classes) - set(first.class_names)):
         first.close()
         known = ", ".join(first.class_names[:100])
         raise ConfigurationError(f"classes: {model.model_id} has no {', '.join(unknown)}; it has {known}")
     n = config.inference_threads or min(len(os.sched_getaffinity(0)), MOST_THREADS)
-    return first if first.has_real_batches or n == 1 else DetectorPool([first, *(load() for _ in range(n - 1))])
+    return first if first.has_real_batches or n == 1 else DetectorPool([first, *(first.twin() for _ in range(n - 1))])
