@@ -6,9 +6,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from nvr import __version__
+from nvr.core.clock import ManualClock
 from nvr.core.histogram import HistogramSnapshot
 from nvr.telemetry.points import Point, processor_points, wall_points
-from nvr.telemetry.prometheus import PROCESS_METRICS, TARGET, Exporter
+from nvr.telemetry.prometheus import MAX_AGE_S, PROCESS_METRICS, TARGET, Exporter
 from nvr.telemetry.specs import PROCESSOR_SPECS, WALL_SPECS
 from tests.telemetry.sample import camera, instance, samples_of, value_of, wall
 
@@ -74,7 +75,7 @@ def test_the_page_is_also_had_as_openmetrics() -> None:
 
 def test_the_instance_names_itself_as_opentelemetry_does_and_may_be_renamed() -> None:
     name = "old"
-    exporter = Exporter(list, instance_id=lambda: name)
+    exporter = Exporter(list, instance_id=lambda: name, max_age_s=0)
     assert f'target_info{{service_instance_id="{name}",service_name="nvr",service_version="{__version__}"}}' in (
         exporter.render().content.decode()
     )
@@ -154,3 +155,35 @@ def test_nothing_is_gathered_before_a_page_is_asked_for() -> None:
     assert asked == []
     exporter.render()
     assert asked == [1]
+
+
+def test_who_asks_again_at_once_gets_the_same_page_and_costs_nothing() -> None:
+    asked, clock = [], ManualClock()
+
+    def points() -> list[Point]:
+        asked.append(1)
+        return []
+
+    exporter = Exporter(points, instance_id=lambda: "p", clock=clock)
+    assert exporter.render() is exporter.render()
+    assert exporter.render(OPENMETRICS).content_type != exporter.render().content_type
+    clock.advance(MAX_AGE_S)
+    exporter.render()
+    assert len(asked) == 4, "another format and another moment are another page"
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_openmetrics"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3", False),
+        ("application/openmetrics-text;version=nonsense;escaping=dots", True),
+        ("application/json, Application/OpenMetrics-Text; version=0.0.1;q=0.4, text/plain", True),
+        ("," * 1000, False),
+    ],
+)
+def test_what_a_scraper_accepts_chooses_between_two_formats(accept: str, is_openmetrics: bool) -> None:
+    page = exporter().render(accept)
+    assert page.content_type.startswith("application/openmetrics-text; version=1.0.0" if is_openmetrics else "text/pl")
+    assert page.content.endswith(b"# EOF\n") == is_openmetrics

@@ -6,7 +6,7 @@ from typing import get_args
 
 from nvr.telemetry.figures import DropReason
 from nvr.telemetry.prometheus import PROCESS_METRICS, TARGET
-from nvr.telemetry.specs import PROCESSOR_SPECS
+from nvr.telemetry.specs import PROCESSOR_SPECS, WALL_SPECS
 from tests.telemetry.sample import camera
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
@@ -24,7 +24,7 @@ def test_each_metric_is_explained_and_each_explained_one_exists() -> None:
     for name in PROCESS_METRICS:
         kind, labels = explained.pop(name)
         assert (kind == "counter", labels) == (name.endswith("_total"), ())
-    assert explained == {spec.name: (spec.kind, spec.labels) for spec in PROCESSOR_SPECS}
+    assert explained == {spec.name: (spec.kind, spec.labels) for spec in (*PROCESSOR_SPECS, *WALL_SPECS)}
 
 
 def test_each_stage_and_each_reason_is_explained() -> None:

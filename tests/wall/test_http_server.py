@@ -21,6 +21,7 @@ from nvr.wall import VideoWall, VideoWallConfig
 from nvr.wall.http_app import is_loopback
 from nvr.wall.http_server import WallServer, page_url
 from nvr.wall.video_wall import WallState
+from tests.telemetry.sample import samples_of, value_of
 from tests.waiting import wait_until
 from tests.wall.conftest import MakeWall
 from tests.wall.fakes import FakeCamera, PlainFrame, unused_port
@@ -128,7 +129,19 @@ def test_the_page_finds_its_style_and_script_and_nothing_else_is_served(client: 
     assert "frame-ancestors 'none'" in policy
 
 
-@pytest.mark.parametrize("path", ["/", "/wall.jpg", "/api/state.json", "/static/wall.js"])
+def test_prometheus_reads_the_page_as_any_other_target(client: httpx.Client) -> None:
+    client.get("/wall.jpg")
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples = samples_of(answer.content)
+    assert value_of(samples, "nvr_wall_cameras", state="live") == 2
+    assert value_of(samples, "nvr_wall_streams") == 0
+    assert value_of(samples, "target_info", service_name="nvr") == 1
+    openmetrics = client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert openmetrics.text.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize("path", ["/", "/wall.jpg", "/api/state.json", "/metrics", "/static/wall.js"])
 def test_no_other_site_may_embed_what_is_served(client: httpx.Client, path: str) -> None:
     assert client.get(path).headers["cross-origin-resource-policy"] == "same-origin"
 

@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -74,6 +75,18 @@ def test_an_event_that_is_older_than_the_one_on_show_is_not_handed_on() -> None:
     listener.handle(TOPIC, event_of(0).to_json())
     assert len(taken) == 1
     assert listener.n_events == 2
+
+
+def test_latency_is_measured_from_the_capture_but_for_frames_of_the_past() -> None:
+    connection, clock = HandedOver(), ManualClock()
+    listener = MQTTListener(connection, DetectionCache(1.0, clock=clock), clock=clock)
+    now = clock.now()
+    for ago_s, replayed in ((0.25, False), (-3.0, False), (8.0, True)):
+        event = event_of(0).model_copy(update={"timestamp": now - timedelta(seconds=ago_s), "replayed": replayed})
+        listener.handle(TOPIC, event.to_json())
+    latency = listener.latency
+    assert (latency.count, latency.clamped) == (2, 1), "an event of a clock that is ahead took no time"
+    assert latency.total == pytest.approx(0.25)
 
 
 @pytest.fixture

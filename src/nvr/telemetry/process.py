@@ -35,6 +35,11 @@ def read_threads() -> list[ThreadTime]:
     ]
 
 
+def thread_count() -> int:
+    """Return how many threads this process has, those of libraries too; raises psutil.Error."""
+    return psutil.Process().num_threads()
+
+
 def camera_of(thread_name: str) -> int | None:
     """Return the source id of the camera whose thread has such a name; None where it is no camera's own."""
     match = _OF_CAMERA.fullmatch(thread_name)

@@ -1,16 +1,17 @@
-"""Points as Prometheus and OpenMetrics text: everything is put together when it is asked for, nothing in between."""
+"""The page that a scraper gets: everything is put together when it is asked for, nothing in between."""
 
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from nvr import __version__
-from nvr.core.histogram import HistogramSnapshot
+from nvr.core.clock import Clock, SystemClock
 from nvr.telemetry.points import Point
-from nvr.telemetry.specs import MetricSpec
+from nvr.telemetry.text_format import write_points
 
 PROCESS_METRICS = (
     "process_cpu_seconds_total",
@@ -24,7 +25,12 @@ PROCESS_METRICS = (
 
 TARGET = "target_info"
 
-Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+MAX_AGE_S = 0.5
+"""Who asks again within it gets the same page, so that many who ask cost no more than one."""
+
+_OPENMETRICS = "application/openmetrics-text"
+_OPENMETRICS_TYPE = f"{_OPENMETRICS}; version=1.0.0; charset=utf-8"
+
 Points = Callable[[], Iterable[Point]]
 """Gathers the values of this moment; must not wait for a disk or a network."""
 
@@ -40,74 +46,59 @@ class Page:
 class Exporter:
     """Renders the figures of one instance. Any thread."""
 
-    def __init__(self, points: Points, *, instance_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        points: Points,
+        *,
+        instance_id: Callable[[], str],
+        max_age_s: float = MAX_AGE_S,
+        clock: Clock | None = None,
+    ) -> None:
         """Prepare; nothing is gathered before `render`.
 
         Args:
             points: Called for each page.
             instance_id: Tells the name of the instance, which may change, for `target_info`; its labels are those of
                 OpenTelemetry's resources.
+            max_age_s: A page is given again to who asks so soon.
+            clock: For the age of pages.
         """
+        self._points = points
         self._instance_id = instance_id
+        self._max_age_s = max_age_s
+        self._clock = clock or SystemClock()
         self._registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self._registry)
-        self._registry.register(_PointsCollector(points))
+        self._lock = threading.Lock()
+        self._page: tuple[float, Page] | None = None
 
     def render(self, accept: str = "") -> Page:
         """Return all metrics, in the format that an Accept header wants; Prometheus' own text without one.
 
         Raises whatever gathering raises.
         """
-        encode, content_type = choose_encoder(accept)
-        self._registry.set_target_info(
-            {
-                "service_name": "nvr",
-                "service_version": __version__,
-                "service_instance_id": self._instance_id(),
-            }
-        )
-        return Page(encode(self._registry), content_type)
+        is_openmetrics = wants_openmetrics(accept)
+        content_type = _OPENMETRICS_TYPE if is_openmetrics else CONTENT_TYPE_PLAIN_0_0_4
+        with self._lock:
+            now_s = self._clock.monotonic()
+            if self._page is not None:
+                rendered_s, page = self._page
+                if page.content_type == content_type and now_s - rendered_s < self._max_age_s:
+                    return page
+            self._registry.set_target_info(
+                {
+                    "service_name": "nvr",
+                    "service_version": __version__,
+                    "service_instance_id": self._instance_id(),
+                }
+            )
+            own = write_points(self._points(), is_openmetrics=is_openmetrics).encode()
+            rest: bytes = (generate_openmetrics if is_openmetrics else generate_latest)(self._registry)
+            page = Page(own + rest, content_type)
+            self._page = now_s, page
+            return page
 
 
-class _PointsCollector:
-    """Puts points into families, as prometheus_client wants them."""
-
-    def __init__(self, points: Points) -> None:
-        self._points = points
-
-    def describe(self) -> Iterable[Family]:
-        """Tell prometheus_client nothing: it would gather figures only to learn names."""
-        return ()
-
-    def collect(self) -> Iterable[Family]:
-        """Return the families of this moment; called by the registry."""
-        families: dict[MetricSpec, Family] = {}
-        edges: dict[tuple[float, ...], list[str]] = {}
-        for spec, value, labels in self._points():
-            family = families.get(spec)
-            if family is None:
-                family = families[spec] = _family(spec)
-            if isinstance(family, HistogramMetricFamily):
-                assert isinstance(value, HistogramSnapshot)  # noqa: S101 - a spec of a histogram has no other values
-                names = edges.setdefault(value.bounds, [])
-                names += [] if names else [*(repr(bound) for bound in value.bounds), "+Inf"]
-                family.add_metric(
-                    labels,
-                    buckets=[(name, count) for name, (_, count) in zip(names, value.cumulative(), strict=True)],
-                    sum_value=value.total,
-                )
-            else:
-                assert not isinstance(value, HistogramSnapshot)  # noqa: S101 - nor the other way round
-                family.add_metric(labels, value)
-        return families.values()
-
-
-_FAMILIES: Mapping[str, type[Family]] = {
-    "counter": CounterMetricFamily,
-    "gauge": GaugeMetricFamily,
-    "histogram": HistogramMetricFamily,
-}
-
-
-def _family(spec: MetricSpec) -> Family:
-    return _FAMILIES[spec.kind](spec.name, spec.help, labels=spec.labels)
+def wants_openmetrics(accept: str) -> bool:
+    """Tell whether an Accept header names OpenMetrics; Prometheus then prefers it."""
+    return any(wanted.partition(";")[0].strip().lower() == _OPENMETRICS for wanted in accept.split(","))

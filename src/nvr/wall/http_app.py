@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from nvr.wall.jpeg_hub import JpegHub
+from nvr.wall.metrics import wall_exporter
 from nvr.wall.page import state_json, tile_page, wall_page
 from nvr.wall.video_wall import VideoWall
 
@@ -78,6 +79,7 @@ class WallRoutes:
         self._hubs: dict[int | None, JpegHub] = {}
         self._old_hubs: list[JpegHub] = []
         self._streams: list[str] = []
+        self._exporter = wall_exporter(wall, lambda: self.n_streams)
 
     def routes(self) -> list[Route]:
         """Return what is answered."""
@@ -89,6 +91,7 @@ class WallRoutes:
             Route("/tile/{source_id:int}.mjpeg", self._stream),
             Route("/tile/{source_id:int}.jpg", self._snapshot),
             Route("/api/state.json", self._state),
+            Route("/metrics", self._metrics),
             Route("/static/{name}", self._static),
         ]
 
@@ -140,6 +143,10 @@ class WallRoutes:
     async def _state(self, _request: Request) -> Response:
         streams = [stream_id for stream_id in self._streams if stream_id]
         return JSONResponse(state_json(self._wall.state(), streams), headers=_HEADERS)
+
+    async def _metrics(self, request: Request) -> Response:
+        page = self._exporter.render(request.headers.get("accept", ""))
+        return Response(page.content, headers=_HEADERS | {"Content-Type": page.content_type})
 
     async def _static(self, request: Request) -> Response:
         name = str(request.path_params["name"])

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import MessageError
+from nvr.core.histogram import Histogram, HistogramSnapshot
 from nvr.core.throttle import ThrottledLog
 from nvr.events import DetectionEvent, parse_source_id_from_topic
 from nvr.events.protocol import DEFAULT_DETECTIONS_PREFIX
@@ -49,15 +50,17 @@ class MQTTListener:
             cache: Where events go.
             topic_prefix: Topic of detections without the source id.
             on_event: Called for each event that the cache has taken; must be quick and raise nothing.
-            clock: For the reports about bad messages.
+            clock: For latencies and the reports about bad messages.
         """
+        self._clock = clock or SystemClock()
         self._connection = connection
         self._cache = cache
         self._topic_prefix = topic_prefix.rstrip("/")
         self._on_event = on_event
-        self._trouble = ThrottledLog(logger, clock=clock or SystemClock())
+        self._trouble = ThrottledLog(logger, clock=self._clock)
         self._lock = threading.Lock()
         self._n_events = 0
+        self._latency = Histogram()
 
     @property
     def n_events(self) -> int:
@@ -68,6 +71,16 @@ class MQTTListener:
     def n_bad(self) -> int:
         """How many messages were refused."""
         return self._trouble.total
+
+    @property
+    def latency(self) -> HistogramSnapshot:
+        """Seconds from the capture of a frame to the arrival of its event; frames of the past are left out."""
+        return self._latency.snapshot()
+
+    @property
+    def topic_prefix(self) -> str:
+        """Topic of detections without the source id."""
+        return self._topic_prefix
 
     def start(self) -> None:
         """Subscribe; may be called before the broker is there."""
@@ -82,6 +95,8 @@ class MQTTListener:
             return
         with self._lock:
             self._n_events += 1
+            if not event.replayed:
+                self._latency.observe((self._clock.now() - event.timestamp).total_seconds())
         if self._cache.put(event) and self._on_event is not None:
             self._on_event(event)
 

@@ -11,6 +11,7 @@ from nvr.config import VideoWallConfig
 from nvr.config.wall import WallCamera
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import ConfigurationError
+from nvr.core.histogram import HistogramSnapshot
 from nvr.core.throttle import ThrottledLog
 from nvr.events import DetectionEvent
 from nvr.events.protocol import detections_prefix
@@ -48,6 +49,12 @@ class WallState:
     n_faults: int
     """How often a tile, composing or a watcher failed."""
     cameras: tuple[CameraView, ...]
+    n_pictures: int
+    """Composed since the start, of the grid and of enlarged cameras."""
+    event_latency: HistogramSnapshot
+    """Seconds from the capture of a frame to the arrival of its event."""
+    topic_prefix: str
+    """Of the events that it listens to, without the source id."""
 
 
 class VideoWall:
@@ -95,6 +102,7 @@ class VideoWall:
         self._leaving: list[FrameSource] = []
         self._lock = threading.Lock()
         self._faults = ThrottledLog(logger, logging.ERROR, clock=self._clock)
+        self._pictures = 0
         self._work = threading.Event()
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -214,6 +222,9 @@ class VideoWall:
             n_bad_messages=self._listener.n_bad,
             n_faults=self._faults.total,
             cameras=self.look(),
+            n_pictures=self._pictures,
+            event_latency=self._listener.latency,
+            topic_prefix=self._listener.topic_prefix,
         )
 
     def _new_view(self, cameras: Sequence[Camera], width_px: int, height_px: int, gap_px: int) -> WallView:
@@ -268,6 +279,7 @@ class VideoWall:
     def _refresh(self, view: WallView) -> None:
         try:
             view.refresh()
+            self._pictures += 1
         except Exception as error:  # the supervisor of pictures and watchers: one that fails must not freeze the wall
             if self._faults.total == 0:
                 logger.exception("composing or a watcher failed; the wall goes on")
