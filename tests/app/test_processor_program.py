@@ -228,6 +228,13 @@ def test_another_name_is_taken_everywhere(site: Site) -> None:
     wait_until(lambda: site.heard.events[-1].instance_id == "gate-house", "an event under the new name")
     wait_until(lambda: site.heard.statuses[-1].instance_id == "gate-house", "a status under the new name")
     assert program.metrics().instance_id == "gate-house"
+    # and kept, whatever else is read or begins anew
+    assert program.reload() == {"changes": [], "restarted_for": []}
+    program.restart()
+    n = len(site.heard.events)
+    site.heard.wait_for_events(0)
+    assert {event.instance_id for event in site.heard.events[n:]} == {"gate-house"}
+    assert program.status().instance_id == "gate-house"
 
 
 def test_a_model_that_is_not_there_is_told_as_the_last_word(site: Site) -> None:
@@ -253,7 +260,7 @@ def test_a_camera_that_fails_does_not_keep_the_others_from_being_changed(site: S
     later = [camera.model_copy(update={"source_id": 2}) for camera in good.stream.cameras]
     wanted = replace(good, stream=good.stream.model_copy(update={"cameras": (*good.stream.cameras, *bad, *later)}))
     read: Callable[[], ProcessorSettings] = lambda: wanted  # noqa: E731 - the file could not say it in so few words
-    program._read = read
+    program._read_as_written = read
     with pytest.raises(TransientError, match=r"camera 1: .*no-such-model"):
         program.reload()
     site.heard.wait_for_events(2)

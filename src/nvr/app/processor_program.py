@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -63,7 +64,8 @@ class ProcessorProgram:
         Raises:
             ConfigurationError: The settings cannot be read.
         """
-        self._read = read
+        self._read_as_written = read
+        self._name: str | None = None
         self._allow_empty = allow_empty
         self._on_report = on_report
         self._on_settings = on_settings
@@ -179,6 +181,13 @@ class ProcessorProgram:
                 raise TransientError("the processor begins anew: try again")
             services.rename(instance_id)
             running.processor.rename(instance_id)
+            self._name = instance_id
+            self._settings = named(self._settings, instance_id)
+
+    def _read(self) -> ProcessorSettings:
+        """Read the settings; a name that was given by a command holds as long as the program runs."""
+        settings = self._read_as_written()
+        return settings if self._name is None else named(settings, self._name)
 
     def _apply(self, change: SettingsChange, new: ProcessorSettings) -> tuple[str, ...]:
         running, services, old = self._running, self._services, self._settings
@@ -340,6 +349,11 @@ class ProcessorProgram:
         if rebuild is not None and not rebuild.done():
             rebuild.set_exception(CancelledError("the program stops"))
         self._close_services(reason)
+
+
+def named(settings: ProcessorSettings, instance_id: str) -> ProcessorSettings:
+    """Return the settings of an instance that is called otherwise."""
+    return replace(settings, stream=settings.stream.model_copy(update={"instance_id": instance_id}))
 
 
 def services_differ(old: ProcessorSettings, new: ProcessorSettings) -> bool:
