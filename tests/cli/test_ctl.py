@@ -19,16 +19,14 @@ from nvr.control.client import Reply
 from nvr.control.registry import Presence
 from nvr.core.errors import BrokerError, ConfigurationError
 from nvr.events.command import CommandError
-from tests.control.conftest import Desk, Instance
+from tests.control.conftest import Instance, wait_until_it_listens
 
 
 @pytest.fixture
 def gate(mosquitto: LocalBroker) -> Iterator[Instance]:
     instance = Instance(mosquitto, "gate")
     instance.start()
-    desk = Desk(mosquitto)
-    desk.wait_for_state("running")
-    desk.connection.stop()
+    wait_until_it_listens(mosquitto, "gate")
     yield instance
     instance.stop()
 
@@ -146,7 +144,7 @@ def test_of_several_instances_those_that_are_not_concerned_are_silent(nvr_ctl: R
     porch = Instance(mosquitto, "porch")
     porch.processor.cameras.configs = {7: porch.processor.cameras.configs[1]}
     porch.start()
-    Desk(mosquitto).wait_for_state("running", "porch")
+    wait_until_it_listens(mosquitto, "porch")
     try:
         said = nvr_ctl("pause", "-s", "7")
         assert "porch: paused camera 7" in said
@@ -176,7 +174,7 @@ def test_the_key_of_the_environment_signs(nvr_ctl: Run, mosquitto: LocalBroker) 
 
     instance = Instance(mosquitto, "gate", ControlConfig(key=SecretStr("0123456789abcdef"), heartbeat_s=1))
     instance.start()
-    Desk(mosquitto).wait_for_state("running")
+    wait_until_it_listens(mosquitto, "gate")
     try:
         assert "[unauthorised]" in nvr_ctl("ping", "-i", "gate", status=1)
         assert "gate: running" in nvr_ctl("ping", "-i", "gate", NVR_CONTROL__KEY="0123456789abcdef")

@@ -23,12 +23,16 @@ from tests.waiting import DEADLINE_S, wait_until
 QUICK = ControlConfig(heartbeat_s=1)
 
 
+def config_of(broker: LocalBroker | BrokerConfig) -> BrokerConfig:
+    return broker if isinstance(broker, BrokerConfig) else BrokerConfig(host=broker.host, port=broker.port)
+
+
 class Instance:
     """Everything that the control plane of a processor is made of, around a processor that is none."""
 
     def __init__(
         self,
-        broker: LocalBroker,
+        broker: LocalBroker | BrokerConfig,
         instance_id: str = "gate",
         config: ControlConfig = QUICK,
         tenant: str | None = None,
@@ -36,9 +40,7 @@ class Instance:
         self.processor = FakeProcessor(1, 2, 3)
         self.recorder = FakeRecorder(1, 2)
         self.program = FakeProgram(instance_id, self.processor)
-        self.connection = InstanceConnection(
-            BrokerConfig(host=broker.host, port=broker.port), Topics(tenant), instance_id, keepalive_s=5
-        )
+        self.connection = InstanceConnection(config_of(broker), Topics(tenant), instance_id, keepalive_s=5)
         self.program.on_rename = self.connection.rename
         commands = ProcessorCommands(self.program, lambda: self.program.processor, lambda: self.recorder)
         self.status = StatusPublisher(self.connection, self.program.status, heartbeat_s=config.heartbeat_s)
@@ -58,12 +60,12 @@ class Instance:
 class Desk:
     """Somebody with a connection to the broker: sends what he likes and notes what comes."""
 
-    def __init__(self, broker: LocalBroker, tenant: str | None = None) -> None:
+    def __init__(self, broker: LocalBroker | BrokerConfig, tenant: str | None = None) -> None:
         self.topics = Topics(tenant)
         self.acks: list[CommandAck] = []
         self.statuses: list[tuple[str, InstanceStatus | None]] = []
         self._lock = threading.Lock()
-        self.connection = MqttConnection(BrokerConfig(host=broker.host, port=broker.port))
+        self.connection = MqttConnection(config_of(broker))
         self.connection.subscribe(f"{self.topics.root}/control/status/+/ack", self._take_ack, qos=1)
         self.connection.subscribe(f"{self.topics.root}/status/+", self._take_status, qos=1)
         self.connection.start()
@@ -125,6 +127,15 @@ class Desk:
         return next(ack for ack in self.acks_of(command_id, instance_id) if ack.status != "received")
 
 
+def wait_until_it_listens(broker: LocalBroker | BrokerConfig, instance_id: str, tenant: str | None = None) -> None:
+    """Return once the broker has an instance's subscription: it comes before the first status."""
+    desk = Desk(broker, tenant)
+    try:
+        desk.wait_for_state("running", instance_id)
+    finally:
+        desk.connection.stop()
+
+
 @pytest.fixture
 def desk(mosquitto: LocalBroker) -> Iterator[Desk]:
     desk = Desk(mosquitto)
@@ -146,10 +157,7 @@ def start_instance(mosquitto: LocalBroker) -> Iterator[StartInstance]:
         instance = Instance(mosquitto, instance_id, config, tenant)
         running.append(instance)
         instance.start()
-        # who has heard its status knows that it listens: it has subscribed before
-        listener = Desk(mosquitto, tenant)
-        listener.wait_for_state("running", instance_id)
-        listener.connection.stop()
+        wait_until_it_listens(mosquitto, instance_id, tenant)
         return instance
 
     yield start
