@@ -1,6 +1,8 @@
 """Every command over a real broker to a real processor that watches and records real RTSP, success and failure."""
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,7 @@ from nvr.config.broker import BrokerConfig
 from nvr.config.operations import ControlConfig
 from nvr.control.client import ControlClient, Reply
 from nvr.control.signing import signed
+from nvr.core.errors import ConfigurationError
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events.command import Command
 from nvr.events.instance_metrics import InstanceMetrics
@@ -51,7 +54,7 @@ class Bench:
 
     def start(self) -> None:
         self.instance.start()
-        self.desk.wait_for_state("running", self.instance.connection.instance_id)
+        self.desk.wait_for_state("running", self.instance.instance_id)
         self.client.start()
 
     def stop(self) -> None:
@@ -156,7 +159,6 @@ def test_rates_and_thresholds_change_while_it_runs(bench: Bench) -> None:
     assert bench.result("set_fps", 0, max_fps=2) == {"source_ids": [0]}
     assert bench.result("set_confidence", confidence=0.9) == {"source_ids": [0, 1]}
     processor = bench.instance.processor
-    assert processor is not None
     assert [camera.config.max_fps for camera in processor.cameras] == [2, None]
     assert processor.config.confidence_threshold == 0.9
     assert bench.refusal("set_fps", 0, max_fps=-1)[0] == "invalid"
@@ -184,7 +186,6 @@ def test_a_change_that_fails_leaves_every_camera_as_it_was(bench: Bench) -> None
     assert type_ == "failed"
     assert "nothing has changed" in reason
     processor = bench.instance.processor
-    assert processor is not None
     assert DEAD not in {camera.config.uri for camera in processor.cameras}
     bench.wait_for_events(0)
     bench.wait_for_events(1)
@@ -194,7 +195,6 @@ def test_a_change_that_fails_leaves_every_camera_as_it_was(bench: Bench) -> None
 def test_a_model_is_changed_or_the_old_one_looks_on(bench: Bench) -> None:
     assert bench.result("change_model", model_id="motion") == {"model_id": "motion"}
     processor = bench.instance.processor
-    assert processor is not None
     assert [model.generation for model in processor.report().models] == [2]
     _, reason = bench.refusal("change_model", model_id="/nowhere/model.onnx")
     assert "/nowhere/model.onnx" in reason
@@ -212,7 +212,6 @@ def reports_of(result: JsonValue) -> list[dict[str, JsonValue]]:
 
 def test_it_records_on_demand_and_takes_pictures(bench: Bench, tmp_path: Path) -> None:
     recorder = bench.instance.recorder
-    assert recorder is not None
     assert bench.result("record_start", 0, max_s=60) == {"cameras": [{"source_id": 0, "ok": True}]}
     wait_until(lambda: recorder.states()[0].activity == "recording", "camera 0 is recorded")
     wait_until(lambda: [camera.recording for camera in bench.status().cameras] == ["recording", "idle"], "it is told")
@@ -244,20 +243,36 @@ def test_it_goes_on_under_another_name(bench: Bench) -> None:
     assert bench.refusal("rename_instance", instance_id="a/b")[0] == "invalid"
 
 
+def test_it_follows_its_settings_or_stays_as_it_is(bench: Bench) -> None:
+    assert bench.result("reload") == {"changes": [], "restarted_for": []}
+    models = bench.instance.site.models.model_copy(update={"confidence_threshold": 0.7})
+    bench.instance.site = bench.instance.site.model_copy(update={"models": models})
+    told = bench.result("reload")
+    assert isinstance(told, dict)
+    assert "confidence_threshold" in str(told["changes"])
+    assert bench.instance.processor.config.confidence_threshold == 0.7
+    bench.instance.problem = ConfigurationError("nvr.yaml:3:1: no such setting")
+    assert bench.refusal("reload") == ("invalid", "nvr.yaml:3:1: no such setting")
+    before = bench.instance.processor
+    assert bench.refusal("restart") == ("invalid", "nvr.yaml:3:1: no such setting")
+    assert bench.instance.processor is before
+    assert bench.result("set_log_level", level="info", logger="nvr.processor") == {
+        "level": "info",
+        "logger": "nvr.processor",
+    }
+    assert bench.refusal("set_log_level", level="loud")[0] == "invalid"
+
+
 def test_it_begins_anew_and_stops(bench: Bench) -> None:
     before = bench.instance.processor
     assert bench.result("restart") is None
     assert bench.instance.processor is not before
     bench.wait_for_events(0)
-    assert bench.result("reload") == {"changes": ["confidence_threshold"], "restarted_for": []}
-    assert bench.result("set_log_level", level="info", logger="nvr.processor") == {
-        "level": "info",
-        "logger": "nvr.processor",
-    }
+    assert bench.refusal("restart", 0)[0] == "invalid"
+    assert bench.refusal("stop", reason="none")[0] == "invalid"
     assert bench.result("stop") == {"is_stopping": True}
-    assert bench.instance.is_stop_wanted.wait(DEADLINE_S)
-    bench.instance.stop()
     assert bench.desk.wait_for_state("offline").reason == "stopped"
+    wait_until(lambda: bench.instance.has_ended, "the program has ended")
 
 
 def test_it_answers_before_any_camera_does(make_bench: Callable[..., Bench]) -> None:
@@ -267,9 +282,7 @@ def test_it_answers_before_any_camera_does(make_bench: Callable[..., Bench]) -> 
         bench = make_bench(f"rtsp://127.0.0.1:{mute.getsockname()[1]}/mute")
         assert bench.result("pause") == {"source_ids": [0]}
         assert bench.events == {}
-        bench.instance._stop_processor()  # as while it begins anew
-        assert bench.result("ping") is not None
-        assert bench.refusal("pause")[0] == "failed"
+        assert bench.result("resume") == {"source_ids": [0]}
 
 
 def test_old_messages_work(bench: Bench) -> None:
@@ -292,7 +305,6 @@ def test_duplicates_are_answered_and_those_that_came_too_late_refused(bench: Ben
     assert {str(answer) for answer in answers} == {"{'source_id': 2}"}
     assert bench.desk.ask(Command(command="status", command_id="2")).status == "completed"
     processor = bench.instance.processor
-    assert processor is not None
     assert len(processor.cameras) == 3
     late = Command(command="pause", command_id="late", expires_at=datetime.now(UTC) - timedelta(seconds=1))
     ack = bench.desk.ask(late)
@@ -392,3 +404,26 @@ def test_two_instances_and_two_tenants(make_bench: Callable[..., Bench], simulat
     assert gate.status().state == "running"
     assert porch.instance.agent.counters.received == 2
     assert other.instance.agent.counters.received == 1
+
+
+def test_a_processor_of_its_own_is_steered_from_the_terminal_and_missed_when_it_is_killed(
+    mosquitto: LocalBroker, simulator: Simulator
+) -> None:
+    broker = ["--mqtt-host", mosquitto.host, "--mqtt-port", str(mosquitto.port)]
+    nvr = [sys.executable, "-m", "nvr"]
+    desk = Desk(mosquitto)
+    try:
+        with subprocess.Popen(
+            [*nvr, "processor", simulator.uri(0), "--model", "motion", "--instance-id", "gate", *broker],
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            desk.wait_for_state("running")
+            said = subprocess.run(
+                [*nvr, "ctl", *broker, "pause", "--source", "0"], capture_output=True, text=True, check=True
+            )
+            assert said.stdout.startswith("gate: paused camera 0 (")
+            desk.wait_for_state("paused")
+            process.kill()
+        assert desk.wait_for_state("offline").reason == "connection lost"
+    finally:
+        desk.connection.stop()
