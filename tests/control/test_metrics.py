@@ -59,6 +59,7 @@ def report(main: StreamStats | None = None, **more: object) -> ProcessorReport:
 
 def test_every_reason_why_a_frame_was_not_looked_at_is_told() -> None:
     [camera] = processor_figures("p", report(), MEASURED).cameras
+    assert camera.is_detecting
     assert camera.dropped == {
         "asleep": 50,
         "skipped": 5,

@@ -163,6 +163,7 @@ def _camera(camera: CameraReport, cpu_s: float, recorded: Recorded | None) -> Ca
         camera.source_id,
         camera.name,
         camera.state.value,
+        is_detecting=camera.is_detecting,
         is_asleep=stream.is_asleep,
         frames_in=stream.demuxed.packets,
         decoded=decoding.decoded,

@@ -26,6 +26,8 @@ class CameraFigures:
     """What people call it, without credentials."""
     state: str
     """One of `CAMERA_STATES`."""
+    is_detecting: bool = True
+    """False while it pauses: nothing of it is looked at."""
     is_asleep: bool = False
     frames_in: int = 0
     """Video frames that it sent."""

@@ -214,14 +214,16 @@ class _Handler(BaseHTTPRequestHandler):
     """One request."""
 
     server: _Server
-    server_version = "nvr"
-    sys_version = ""
     timeout = REQUEST_TIMEOUT_S
 
     def setup(self) -> None:
         """Begin; without headers where the first line is nonsense already."""
         super().setup()
         self.headers = HTTPMessage()
+
+    def version_string(self) -> str:
+        """Name the server, without the version of Python."""
+        return "nvr"
 
     def do_GET(self) -> None:
         """Answer with a page."""

@@ -66,6 +66,7 @@ def _camera(camera: CameraFigures) -> Iterator[Point]:
     yield Point(specs.CAMERA_UP, camera.state == "running", who)
     for state in CAMERA_STATES:
         yield Point(specs.CAMERA_STATE, camera.state == state, (*who, state))
+    yield Point(specs.CAMERA_DETECTING, camera.is_detecting, who)
     yield Point(specs.CAMERA_ASLEEP, camera.is_asleep, who)
     stages = {"received": camera.frames_in, "decoded": camera.decoded, "analysed": camera.analysed}
     published = camera.latency.get("capture_to_publish")

@@ -29,6 +29,9 @@ _MESSAGING = ("messaging_system", "messaging_operation_name", "messaging_destina
 
 CAMERA_UP = MetricSpec("nvr_camera_up", "gauge", "Whether the camera is connected and delivers packets.", _CAMERA)
 CAMERA_STATE = MetricSpec("nvr_camera_state", "gauge", "1 for what the camera is doing.", (*_CAMERA, "state"))
+CAMERA_DETECTING = MetricSpec(
+    "nvr_camera_detecting", "gauge", "Whether the camera is looked at; 0: it pauses.", _CAMERA
+)
 CAMERA_ASLEEP = MetricSpec(
     "nvr_camera_asleep", "gauge", "Whether only key frames are decoded since nothing moves.", _CAMERA
 )
@@ -141,6 +144,7 @@ RECORDINGS_FORECAST = MetricSpec(
 PROCESSOR_SPECS = (
     CAMERA_UP,
     CAMERA_STATE,
+    CAMERA_DETECTING,
     CAMERA_ASLEEP,
     CAMERA_FRAMES,
     CAMERA_DROPPED,
