@@ -258,7 +258,9 @@ def test_says_what_to_install_where_there_is_neither(monkeypatch: pytest.MonkeyP
 
 def test_gives_up_on_a_broker_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     before = children()
-    monkeypatch.setattr(LocalBroker, "_command", lambda *_: [sys.executable, "-c", "import time; time.sleep(600)"])
+    monkeypatch.setattr(
+        local_broker, "broker_command", lambda *_: [sys.executable, "-c", "import time; time.sleep(600)"]
+    )
     with pytest.raises(BrokerError, match=r"did not answer within 0\.3 s"):
         LocalBroker.start("amqtt", timeout_s=0.3)
     assert children() <= before

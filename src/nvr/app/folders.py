@@ -3,6 +3,7 @@
 import fcntl
 import os
 import stat
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -24,8 +25,10 @@ def state_folder(environment: Mapping[str, str]) -> Path:
 
 def runtime_folder(environment: Mapping[str, str]) -> Path:
     """Return where what runs now leaves its traces: systemd's RUNTIME_DIRECTORY, else the user's."""
-    given = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    return Path(given) if given else Path(platformdirs.user_runtime_dir(APP, appauthor=False))
+    if given := environment.get("RUNTIME_DIRECTORY", "").split(":")[0]:
+        return Path(given)
+    user = Path(environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}")
+    return user / APP if user.is_dir() else Path(tempfile.gettempdir()) / f"{APP}-{os.geteuid()}"
 
 
 def make_private(folder: Path) -> Path:

@@ -15,12 +15,12 @@ def is_free(host: str, port: int) -> bool:
 
 
 def free_port(host: str, preferred: int, n_tries: int = 20) -> int:
-    """Return `preferred` or the first free port after it; any free one where all of those are taken.
+    """Return `preferred` or the first free port after it; any free one where all of those are taken, or for 0.
 
     Raises:
         ConfigurationError: Nothing can listen on that host.
     """
-    for port in range(preferred, min(preferred + n_tries, 65536)):
+    for port in range(preferred, min(preferred + n_tries, 65536)) if preferred else ():
         if is_free(host, port):
             return port
     try:

@@ -7,6 +7,7 @@ whatever container or PID namespace its owner lived.
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Self
@@ -77,6 +78,41 @@ class RunningFile:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove what installations that were killed have left in a folder of ours: files, and folders with passwords."""
+    for path in [*folder.glob(PATTERN), *folder.glob("up-*")]:
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(path.stem.rpartition("-")[2])
+            # one that has just begun has its folder, and its file not yet
+            if (pid != os.getpid() and _is_process(pid)) or _is_locked(folder / f"running-{pid}.json"):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
+
+def _is_process(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return _is_held(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def find_running(environment: Mapping[str, str] | None = None) -> RunningInfo | None:

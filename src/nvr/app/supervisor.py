@@ -68,10 +68,12 @@ class _Kept:
     """Where the supervisor itself asked for the end of one that is wanted."""
     is_replaced: bool = False
     """Whether it is started with another command as soon as it has ended."""
+    has_finished: bool = False
+    """Whether it ended by itself, as it may."""
 
     @property
     def phase(self) -> ChildPhase:
-        if not self.is_wanted:
+        if not self.is_wanted or self.has_finished:
             return "stopped"
         if self.process is not None:
             return "running"
@@ -81,7 +83,7 @@ class _Kept:
         """Forget all ends, and let it start now."""
         self.history = RestartHistory(restarts=self.history.restarts)
         self.reason = None
-        self.is_replaced = False
+        self.is_replaced = self.has_finished = False
         self.next_start_s = now_s
 
 
@@ -154,6 +156,19 @@ class Supervisor:
             kept.why_asked = reason
             self._request_stop(kept)
 
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal to a program that runs, not to its guard; the program must expect it."""
+        kept = self._kept.get(name)
+        if kept is not None and kept.process is not None and kept.kill_at_s is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(kept.process.pid, number)
+
+    def retry(self) -> None:
+        """Start what waits, has failed or has ended by itself now, as if for the first time."""
+        for kept in self._kept.values():
+            if kept.process is None and kept.is_wanted:
+                kept.begin_anew(self._clock.monotonic())
+
     def wake(self) -> None:
         """Let `poll` return; any thread, also a signal handler."""
         with contextlib.suppress(BlockingIOError):  # it is going to wake up anyway
@@ -198,38 +213,43 @@ class Supervisor:
         is_changed, self._is_changed = self._is_changed, False
         return is_changed
 
-    def stop(self, timeout_s: float) -> bool:
+    def stop(self, timeout_s: float, *, through_stage: int | None = None) -> bool:
         """End all, the lower stages first, and return within `timeout_s` and a little.
 
         A stage waits for those before it as long as its own `stop_timeout_s` and that of those after it allow.
+
+        Args:
+            timeout_s: What all of them get together.
+            through_stage: Leave those of higher stages running; None for all.
 
         Returns:
             Whether all ended in time; the others were killed.
         """
         deadline_s = self._clock.monotonic() + timeout_s
         for kept in self._kept.values():
-            kept.is_wanted = False
-        needs_s = {kept.spec.stage: 0.0 for kept in self._running()}
-        for kept in self._running():
+            if through_stage is None or kept.spec.stage <= through_stage:
+                kept.is_wanted = False
+        needs_s = {kept.spec.stage: 0.0 for kept in self._leaving()}
+        for kept in self._leaving():
             needs_s[kept.spec.stage] = max(needs_s[kept.spec.stage], kept.spec.stop_timeout_s)
         for stage in sorted(needs_s):
-            for kept in self._running():
+            for kept in self._leaving():
                 if kept.spec.stage == stage:
                     self._request_stop(kept)
             later_s = sum(need_s for later, need_s in needs_s.items() if later > stage)
             self._wait_for_end(stage, deadline_s - later_s)
-        late = self._running()
+        late = self._leaving()
         for kept in late:
             logger.error("%s did not end in time and is killed", kept.spec.name)
             if kept.process is not None:
                 kept.process.kill()
-        while self._running():
+        while self._leaving():
             self.poll(1.0)
         self._forget_stopped()
         return not late
 
     def _wait_for_end(self, stage: int, until_s: float) -> None:
-        while any(kept.spec.stage <= stage for kept in self._running()):
+        while any(kept.spec.stage <= stage for kept in self._leaving()):
             left_s = until_s - self._clock.monotonic()
             if left_s <= 0:
                 return
@@ -241,8 +261,8 @@ class Supervisor:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def _running(self) -> list[_Kept]:
-        return [kept for kept in self._kept.values() if kept.process is not None]
+    def _leaving(self) -> list[_Kept]:
+        return [kept for kept in self._kept.values() if kept.process is not None and not kept.is_wanted]
 
     def _due(self) -> Iterable[float]:
         for kept in self._kept.values():
@@ -311,10 +331,14 @@ class Supervisor:
         status = process.reap()
         kept.process, kept.kill_at_s = None, None
         self._is_changed = True
+        name = kept.spec.name
         if not kept.is_wanted:
-            logger.info("%s %s", kept.spec.name, describe_end(status))
+            logger.info("%s %s", name, describe_end(status))
         elif kept.is_replaced:
             kept.begin_anew(self._clock.monotonic())
+        elif status == 0 and kept.spec.may_end:
+            kept.reason, kept.has_finished = "ended by itself", True
+            logger.warning("%s ended by itself; it is started again when its settings change, or by a reload", name)
         else:
             words = kept.output.last_words
             reason = kept.why_asked or f"{describe_end(status)}{f': {words}' if words else ''}"

@@ -106,7 +106,7 @@ class LocalBroker:
             UnsupportedError: Neither mosquitto nor amqtt is installed.
             BrokerError: It ended at once, found no free port or did not answer in time.
         """
-        kind = _installed(kind)
+        kind = choose_kind(kind)
         for attempt in range(1, PORT_TRIES + 1):
             broker = cls(kind, port or free_port(), clock or SystemClock())
             try:
@@ -167,7 +167,7 @@ class LocalBroker:
         try:
             with log.open("wb") as errors:
                 self._guard = subprocess.Popen(
-                    guarded(self._command(self._folder), remove=self._folder),
+                    guarded(broker_command(self.kind, self.port, self._folder), remove=self._folder),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
@@ -180,13 +180,6 @@ class LocalBroker:
         except BaseException:
             self.stop()
             raise
-
-    def _command(self, folder: Path) -> list[str]:
-        if self.kind == "amqtt":
-            return [sys.executable, "-P", str(_SCRIPTS / "embedded_broker.py"), "--port", str(self.port)]
-        config = folder / "mosquitto.conf"
-        config.write_text(mosquitto_config(self.port), encoding="ascii")
-        return [find_mosquitto() or "mosquitto", "-c", str(config)]
 
     def _wait_until_ready(self, guard: subprocess.Popen[bytes], timeout_s: float, errors: BinaryIO) -> None:
         deadline_s = self._clock.monotonic() + timeout_s
@@ -218,7 +211,12 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _installed(kind: BrokerKind | None) -> BrokerKind:
+def choose_kind(kind: BrokerKind | None = None) -> BrokerKind:
+    """Return the kind of broker to start: the one that is asked for, else the best one.
+
+    Raises:
+        UnsupportedError: It is not installed, or none is.
+    """
     kinds = installed_kinds()
     if kind in kinds or (kind is None and kinds):
         return kind or kinds[0]
@@ -227,6 +225,15 @@ def _installed(kind: BrokerKind | None) -> BrokerKind:
         f"cannot start an MQTT broker: {wanted} is installed; install mosquitto, or amqtt with "
         "`pip install 'nvr-multiplexer[demo]'`, or name a running broker"
     )
+
+
+def broker_command(kind: BrokerKind, port: int, folder: Path) -> list[str]:
+    """Return the command line of a private broker on a port; its settings are written into `folder`."""
+    if kind == "amqtt":
+        return [sys.executable, "-P", str(_SCRIPTS / "embedded_broker.py"), "--port", str(port)]
+    config = folder / "mosquitto.conf"
+    config.write_text(mosquitto_config(port), encoding="ascii")
+    return [find_mosquitto() or "mosquitto", "-c", str(config)]
 
 
 def mosquitto_config(port: int) -> str:

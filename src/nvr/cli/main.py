@@ -14,6 +14,9 @@ from nvr.cli import config, ctl, models, recordings, schema
 from nvr.cli.demo import demo
 from nvr.cli.processor import processor
 from nvr.cli.simulate import simulate
+from nvr.cli.status import status
+from nvr.cli.top import top
+from nvr.cli.up import up
 from nvr.cli.wall import wall
 from nvr.core.errors import ConfigurationError, NvrError
 from nvr.core.masking import mask_credentials
@@ -55,6 +58,9 @@ def _root(
 app.command()(demo)
 app.command()(processor)
 app.command()(simulate)
+app.command()(status)
+app.command()(top)
+app.command()(up)
 app.command()(wall)
 
 

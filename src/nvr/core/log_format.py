@@ -15,7 +15,7 @@ CLOCK = "%H:%M:%S"
 MAX_CHARS = 16_384
 """Of one text in a record: a stranger's megabytes, quoted in an error, are no log."""
 
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160)) if chr(code) != "\t"} | {
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160)) if chr(code) != "\t"} | {
     ord("\n"): "\\n",
     ord("\r"): "\\r",
 }
@@ -32,7 +32,7 @@ class TextFormatter(logging.Formatter):
         """Return the line of a record, with the fields of its context behind it but for what it says itself."""
         fields = {name: value for name, value in current_fields().items() if name != "source_id"}
         behind = "".join(f" {name}={value}" for name, value in fields.items())
-        return _cut(f"{super().formatMessage(record)}{behind}").translate(_CONTROLS)
+        return _cut(f"{super().formatMessage(record)}{behind}").translate(CONTROLS)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return what is written of a record."""

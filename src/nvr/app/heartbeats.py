@@ -1,0 +1,56 @@
+"""Which processes live but do not answer: pure.
+
+A process that hangs does not end. It is found by its silence, but only as long as we ourselves hear the broker: while
+that is away nobody is heard. One that was never heard since its start is left alone: it may be fetching a model, or the
+broker does not let it say how it is, which is no reason to end recordings.
+"""
+
+from collections.abc import Iterable, Mapping
+
+SILENT_S = 30.0
+"""A process that was heard once and then not for so long hangs."""
+
+
+class Heartbeats:
+    """When each process was heard last. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._heard_s: dict[str, float] = {}
+        self._listening_since_s: float | None = None
+
+    def note_broker(self, *, is_connected: bool, now_s: float) -> None:
+        """Say whether we hear the broker, at monotonic second `now_s`."""
+        if not is_connected:
+            self._listening_since_s = None
+        elif self._listening_since_s is None:
+            self._listening_since_s = now_s
+
+    def note(self, name: str, now_s: float) -> None:
+        """Say that a process was heard."""
+        self._heard_s[name] = now_s
+
+    def has_answered(self, name: str, started_s: float) -> bool:
+        """Tell whether a process was heard since its start at monotonic second `started_s`."""
+        return self._heard_s.get(name, started_s) > started_s
+
+    def silent(self, started_s: Mapping[str, float], now_s: float) -> dict[str, float]:
+        """Return the processes that hang, and for how many seconds nothing was heard of them.
+
+        Args:
+            started_s: Those that run, and since when, in monotonic seconds.
+            now_s: Now.
+        """
+        if self._listening_since_s is None:
+            return {}
+        found = {}
+        for name, since_s in started_s.items():
+            if self.has_answered(name, since_s):
+                silent_s = now_s - max(self._heard_s[name], self._listening_since_s)
+                if silent_s >= SILENT_S:
+                    found[name] = silent_s
+        return found
+
+    def forget_others(self, names: Iterable[str]) -> None:
+        """Forget all processes but these."""
+        wanted = set(names)
+        self._heard_s = {name: heard_s for name, heard_s in self._heard_s.items() if name in wanted}

@@ -1,0 +1,83 @@
+"""`nvr status`: how everything is, once."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nvr.cli import options
+from nvr.cli.logs import setup_logging
+from nvr.core.errors import BrokerError
+
+if TYPE_CHECKING:
+    from nvr.app.site_view import SiteView
+
+EXIT_UNREACHABLE = 2
+PIPE_WIDTH = 200
+"""Columns where the output goes to a program: a table is not wrapped for a terminal that is none."""
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object instead of tables.")] = False,
+    config: options.ConfigFile = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant; by default all that are known.")] = None,
+    mqtt_host: options.MqttHost = None,
+    mqtt_port: options.MqttPort = None,
+    mqtt_username: options.MqttUsername = None,
+    mqtt_password: options.MqttPassword = None,
+    mqtt_tls: options.MqttTls = None,
+    mqtt_ca_file: options.MqttCaFile = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Show every instance and camera as the broker knows them.
+
+    Without options it asks the broker of the `nvr up` that runs on this machine, else the one on localhost. The exit
+    status is 0 where all is well, 1 where something is not, 2 where nothing can be reached.
+    """
+    from nvr.app.observer import Observer
+    from nvr.app.site_view import view_of
+    from nvr.cli.site_broker import find_site
+
+    setup_logging(verbose, quiet_level="ERROR")
+    flags: dict[str, tuple[str, object]] = {
+        "broker.host": ("--mqtt-host", mqtt_host),
+        "broker.port": ("--mqtt-port", mqtt_port),
+        "broker.username": ("--mqtt-username", mqtt_username),
+        "broker.password": ("--mqtt-password", mqtt_password),
+        "broker.tls": ("--mqtt-tls", mqtt_tls),
+        "broker.ca_file": ("--mqtt-ca-file", mqtt_ca_file),
+    }
+    try:
+        with Observer(*find_site(config, tenant, flags)) as observer:
+            view, address = view_of(observer.observations()), observer.address
+    except BrokerError as error:
+        typer.secho(f"nvr: {error}", fg=typer.colors.RED, err=True)
+        raise typer.Exit(EXIT_UNREACHABLE) from None
+    if as_json:
+        typer.echo(to_json(view, address))
+    else:
+        _print_tables(view, address)
+    raise typer.Exit(int(view.verdict))
+
+
+def to_json(view: "SiteView", address: str) -> str:
+    """Return a view for programs."""
+    from dataclasses import asdict
+
+    content = {
+        "broker": address,
+        "verdict": view.verdict.name.lower(),
+        "instances": [asdict(row) for row in view.instances],
+        "cameras": [asdict(row) for row in view.cameras],
+        "disks": [disk.model_dump(mode="json") for disk in view.disks],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _print_tables(view: "SiteView", address: str) -> None:
+    from rich.console import Console
+
+    from nvr.cli.site_tables import status_tables
+
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(status_tables(view, address))
