@@ -36,3 +36,14 @@ def test_many_cameras_are_counted_and_none_is_said() -> None:
         empty, plan_site(empty, broker=BrokerSection(), n_cores=1), broker="", wall_urls={}, config_path=None
     )
     assert "  Cameras  none yet" in lines
+
+
+def test_tenants_are_told_apart() -> None:
+    cameras = [{"uri": "rtsp://host/0"}, {"uri": "rtsp://host/1", "tenant": "acme"}]
+    site, _ = number_cameras(NvrConfig.model_validate({"cameras": cameras, "tenants": [{"name": "acme"}]}))
+    plan = plan_site(site, broker=BrokerSection(), n_cores=1)
+    urls = {"wall": "http://127.0.0.1:8080/", "acme/wall": "http://127.0.0.1:8081/"}
+    lines = overview(site, plan, broker="", wall_urls=urls, config_path=None)
+    assert "  Wall     default: http://127.0.0.1:8080/" in lines
+    assert "  Wall     acme: http://127.0.0.1:8081/" in lines
+    assert "           1: rtsp://host/1 (acme/processor-1)" in lines

@@ -228,8 +228,9 @@ def test_top_is_live_until_a_key_ends_it(instances: Instances, tmp_path: Path, k
             os.write(ours, key)
             wait_until(lambda: process.poll() is not None, "it has ended")
         except AssertionError:
+            status = process.poll()
             process.kill()
-            pytest.fail(f"it showed {screen.output[-5000:]!r}")
+            pytest.fail(f"its status is {status}, it showed {screen.output[-5000:]!r}")
     assert process.returncode == 0
     screen.join()
     os.close(ours)

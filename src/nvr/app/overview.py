@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from nvr.app.site_plan import SitePlan
 from nvr.config.site import NvrConfig
 from nvr.core.masking import mask_credentials
+from nvr.core.names import DEFAULT_TENANT_FOLDER
 from nvr.events.protocol import Topics
 
 SHOWN_CAMERAS = 16
@@ -36,7 +37,7 @@ def overview(
 
 
 def _title(name: str, walls: Mapping[str, str]) -> str:
-    return "Wall    " if len(walls) == 1 else f"Wall    ({name.partition('/')[0]})"
+    return "Wall    " if len(walls) == 1 else f"Wall     {name.rpartition('/')[0] or DEFAULT_TENANT_FOLDER}:"
 
 
 def _cameras(site: NvrConfig, plan: SitePlan) -> Sequence[str]:
@@ -44,10 +45,11 @@ def _cameras(site: NvrConfig, plan: SitePlan) -> Sequence[str]:
     if not running:
         return ["  Cameras  none yet"]
     n_instances = len({(each.tenant, each.instance_id) for each in plan.instances})
+    names = {source_id: each.name for each in plan.instances for source_id in each.source_ids}
     lines = [f"  Cameras  {len(running)}, in {n_instances} processor{'' if n_instances == 1 else 's'}"]
     for camera in running[:SHOWN_CAMERAS]:
         name = mask_credentials(camera.name or camera.uri)
-        lines.append(f"           {camera.source_id}: {name[:80]} ({plan.placed[camera.source_id or 0]})")
+        lines.append(f"           {camera.source_id}: {name[:80]} ({names[camera.source_id or 0]})")
     if len(running) > SHOWN_CAMERAS:
         lines.append(f"           and {len(running) - SHOWN_CAMERAS} more")
     return lines
