@@ -69,3 +69,9 @@ def test_nothing_holds_up_a_stop() -> None:
     everything = touched("restart", read_parameters("restart", {}, None), None)
     assert not do_conflict(stop, everything)
     assert "stop" in COMMANDS
+
+
+def test_two_that_name_thousands_of_cameras_are_compared_at_once() -> None:
+    first, second = tuple(range(10_000)), tuple(range(10_000, 20_000))
+    assert not conflict(("update_stream", CHANGES, first), ("update_stream", CHANGES, second))
+    assert conflict(("update_stream", CHANGES, first), ("pause", {}, (*second, 9_999)))

@@ -58,10 +58,19 @@ def do_conflict(first: frozenset[Thing], second: frozenset[Thing]) -> bool:
         return False
     if Thing("everything") in first | second:
         return True
-    return any(_is_same(one, other) for one in first for other in second)
+    one, other = _not_shared(first), _not_shared(second)
+    if not one.isdisjoint(other):
+        return True
+    # thousands of cameras may be named, and the connection's thread waits: no camera is compared with each other one
+    of_all_in_one, of_all_in_other = _of_all(one), _of_all(other)
+    return any(thing.aspect in of_all_in_other for thing in one) or any(
+        thing.aspect in of_all_in_one for thing in other
+    )
 
 
-def _is_same(one: Thing, other: Thing) -> bool:
-    if one.aspect != other.aspect or one.aspect == "new camera":  # two new cameras get a number each
-        return False
-    return one.key is None or other.key is None or one.key == other.key
+def _not_shared(things: frozenset[Thing]) -> frozenset[Thing]:
+    return frozenset(thing for thing in things if thing.aspect != "new camera")  # two new ones get a number each
+
+
+def _of_all(things: frozenset[Thing]) -> frozenset[Aspect]:
+    return frozenset(thing.aspect for thing in things if thing.key is None)
