@@ -81,6 +81,14 @@ def test_nonsense_is_answered_a_few_times_and_counted(instance: Instance, desk: 
     assert {(ack.command, ack.error and ack.error.type) for ack in answers} == {(None, "invalid")}
 
 
+def test_a_huge_message_is_refused_unread(instance: Instance, desk: Desk) -> None:
+    desk.send({"command": "ping", "command_id": "1", "params": {"x": [[]] * 100_000}})
+    (refused,) = desk.wait_for(None, 1)
+    assert refused.error is not None
+    assert "bytes, at most" in refused.error.reason
+    assert instance.agent.counters.unreadable == 1
+
+
 def test_a_command_that_comes_again_is_answered_and_not_carried_out(instance: Instance, desk: Desk) -> None:
     add = Command(
         command="add_stream", command_id="1", target_instances=("gate",), params={"camera": {"uri": "rtsp://a/"}}

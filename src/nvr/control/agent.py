@@ -30,6 +30,9 @@ from nvr.events.protocol import TopicKind
 
 logger = logging.getLogger(__name__)
 
+MAX_COMMAND_BYTES = 2**18
+"""Ten thousand cameras can be named in it; what is larger would hold up the answers to others while it is read."""
+
 UNREADABLE_PER_S = 2.0
 """Answers to messages that are no command; the rest is counted."""
 
@@ -154,6 +157,8 @@ class ControlAgent:
         received_s = self._clock.monotonic()
         instance_id = self._connection.instance_id
         try:
+            if len(payload) > MAX_COMMAND_BYTES:
+                raise MessageError(f"not a Command: {len(payload)} bytes, at most {MAX_COMMAND_BYTES}")
             command = Command.from_json(payload)
         except MessageError as error:
             self._refuse_unreadable(topic, instance_id, error)
