@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from nvr.control.admission import Admission
+from nvr.control.admission import Admission, check_expiry
 from nvr.control.refusal import RefusedError
 from nvr.control.signing import signed
 from nvr.events.command import Command
@@ -28,10 +28,11 @@ def test_no_command_is_taken_where_commands_are_disabled() -> None:
 
 def test_a_command_that_came_too_late_has_expired() -> None:
     command = Command(command="pause", expires_at=START)
-    Admission().check(command, b"", START - timedelta(milliseconds=1))
-    type_, reason = refusal(Admission(), command)
-    assert type_ == "expired"
-    assert reason == "it expired at 2026-11-20T09:30:00+00:00, now it is 2026-11-20T09:30:00+00:00"
+    check_expiry(command, START - timedelta(milliseconds=1))
+    with pytest.raises(RefusedError) as caught:
+        check_expiry(command, START)
+    assert caught.value.type == "expired"
+    assert str(caught.value) == "it expired at 2026-11-20T09:30:00+00:00, now it is 2026-11-20T09:30:00+00:00"
 
 
 def test_a_signed_command_is_taken_while_it_is_fresh() -> None:

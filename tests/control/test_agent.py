@@ -102,6 +102,16 @@ def test_a_command_that_comes_again_is_answered_and_not_carried_out(instance: In
     assert instance.agent.counters.repeated == 1
 
 
+def test_one_that_comes_again_after_it_expired_is_told_how_it_ended(instance: Instance, desk: Desk) -> None:
+    soon = now() + timedelta(seconds=0.5)
+    command = Command(command="pause", command_id="1", expires_at=soon)
+    assert desk.ask(command).status == "completed"
+    wait_until(lambda: now() > soon, "it is too late")
+    desk.send(command)
+    assert [ack.status for ack in desk.wait_for("1", 3)] == ["received", "completed", "completed"]
+    assert instance.agent.counters.failed == 0
+
+
 def test_one_that_comes_again_while_it_is_in_work_is_received_again(instance: Instance, desk: Desk) -> None:
     change = Command(command="change_model", command_id="1", params={"model_id": "motion"})
     desk.send(change)

@@ -6,7 +6,11 @@ from datetime import datetime
 from nvr.control.parameters import Parameters, read_parameters
 from nvr.control.refusal import RefusedError
 from nvr.control.signing import is_signed
+from nvr.core.errors import MessageError
 from nvr.events.command import Command
+
+MAX_COMMAND_BYTES = 2**18
+"""Ten thousand cameras can be named in it; what is larger would hold up the answers to others while it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +32,24 @@ class Admission:
             now: Aware UTC.
 
         Raises:
-            RefusedError: It is not signed as it must be, too old, or no commands are taken.
+            RefusedError: It is not signed as it must be, or no commands are taken.
         """
         if self.key is not None:
             _check_signature(command, payload, self.key)
             _check_age(command, now, self.max_skew_s)
         if not self.is_enabled:
             raise RefusedError("disabled", "this instance takes no commands (control.enabled is false)")
-        check_expiry(command, now)
+
+
+def parse_command(payload: bytes) -> Command:
+    """Return a command as it came.
+
+    Raises:
+        MessageError: It is too large or no command.
+    """
+    if len(payload) > MAX_COMMAND_BYTES:
+        raise MessageError(f"not a Command: {len(payload)} bytes, at most {MAX_COMMAND_BYTES}")
+    return Command.from_json(payload)
 
 
 def read_command(command: Command) -> Parameters:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from nvr.config.operations import ControlConfig
-from nvr.control.admission import Admission, check_expiry, read_command
+from nvr.control.admission import Admission, check_expiry, parse_command, read_command
 from nvr.control.answers import Answers
 from nvr.control.audit import AuditLog
 from nvr.control.conflicts import Thing, do_conflict, touched
@@ -29,9 +29,6 @@ from nvr.events.command import Command, CommandError
 from nvr.events.protocol import TopicKind
 
 logger = logging.getLogger(__name__)
-
-MAX_COMMAND_BYTES = 2**18
-"""Ten thousand cameras can be named in it; what is larger would hold up the answers to others while it is read."""
 
 UNREADABLE_PER_S = 2.0
 """Answers to messages that are no command; the rest is counted."""
@@ -157,9 +154,7 @@ class ControlAgent:
         received_s = self._clock.monotonic()
         instance_id = self._connection.instance_id
         try:
-            if len(payload) > MAX_COMMAND_BYTES:
-                raise MessageError(f"not a Command: {len(payload)} bytes, at most {MAX_COMMAND_BYTES}")
-            command = Command.from_json(payload)
+            command = parse_command(payload)
         except MessageError as error:
             self._refuse_unreadable(topic, instance_id, error)
             return
@@ -172,6 +167,7 @@ class ControlAgent:
         try:
             self._admission.check(command, payload, self._clock.now())
             if not self._answer_repeat(command, instance_id):
+                check_expiry(command, self._clock.now())
                 self._begin(command, instance_id, received_s)
         except (RefusedError, MessageError) as error:
             self._refuse(command, instance_id, error, received_s)
