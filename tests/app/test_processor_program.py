@@ -19,6 +19,7 @@ from nvr.config.file import load_config
 from nvr.config.numbering import number_cameras
 from nvr.core.errors import CancelledError, ConfigurationError, NvrError, TransientError
 from nvr.demo.simulator import Simulator, SimulatorConfig
+from nvr.events.command import Command, CommandAck
 from nvr.events.instance_status import InstanceStatus
 from nvr.events.schema import DetectionEvent
 from nvr.processor.report import ProcessorReport
@@ -249,6 +250,51 @@ def test_a_port_of_the_metrics_that_is_taken_ends_it(site: Site, mosquitto: Loca
     site.start()
     with pytest.raises(ConfigurationError, match=str(mosquitto.port)):
         site.ended.result(30)
+
+
+def test_a_port_of_the_metrics_that_is_taken_later_changes_nothing(site: Site, mosquitto: LocalBroker) -> None:
+    site.write(0)
+    program = site.start()
+    site.heard.wait_for_events(0)
+    before = program.settings
+    site.write(0, metrics={"http_port": mosquitto.port})
+    for change in (program.reload, program.restart):
+        with pytest.raises(ConfigurationError, match=f"port {mosquitto.port}"):
+            change()
+    assert program.settings == before
+    site.heard.wait_for_events(0)
+
+
+def test_services_that_cannot_be_made_anew_go_on_as_they_were(
+    site: Site, mosquitto: LocalBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.write(0, metrics={"http_port": 0})
+    program = site.start()
+    site.heard.wait_for_events(0)
+    # somebody else takes the port between the look and the use
+    monkeypatch.setattr("nvr.app.processor_program.check_endpoint", lambda *_: None)
+    site.write(0, metrics={"http_port": mosquitto.port})
+    program.reload()
+    wait_until(lambda: "go on as they were" in caplog.text, "it is told")
+    wait_until(lambda: program.metrics_url is not None, "the endpoint is there again")
+    site.heard.wait_for_events(0)
+    assert program.settings.metrics.http_port == 0
+
+
+def test_a_restart_by_command_with_other_settings_of_control_is_answered(site: Site) -> None:
+    site.write(0)
+    site.start()
+    site.heard.wait_for_events(0)
+    acks: list[CommandAck] = []
+    site.heard.connection.subscribe(
+        "nvr/control/status/+/ack", lambda _, payload: acks.append(CommandAck.from_json(payload)), 1
+    )
+    site.write(0, control={"heartbeat_s": 1})
+    site.heard.connection.publish("nvr/control/commands", Command(command="restart", command_id="1").to_json(), 1)
+    wait_until(lambda: len(acks) > 1, "both answers")
+    assert [(ack.status, ack.error) for ack in acks] == [("received", None), ("completed", None)]
+    wait_until(lambda: site.heard.statuses[-1].heartbeat_s == 1, "the new heartbeat")
+    site.heard.wait_for_events(0)
 
 
 def test_a_camera_that_fails_does_not_keep_the_others_from_being_changed(site: Site) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from nvr.app.ports import is_free
 from nvr.app.processor_services import ProcessorServices
 from nvr.app.recording_processor import make_processor
 from nvr.app.reloading import apply_live
@@ -18,7 +19,7 @@ from nvr.config.diff import SettingsChange, compare
 from nvr.config.watch import FileWatch
 from nvr.control.metrics import ProcessorMeter
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import CancelledError, NvrError, TransientError
+from nvr.core.errors import CancelledError, ConfigurationError, NvrError, TransientError
 from nvr.core.masking import mask_credentials
 from nvr.events.instance_metrics import InstanceMetrics
 from nvr.events.instance_status import InstanceState, InstanceStatus
@@ -73,7 +74,7 @@ class ProcessorProgram:
         self._started_at = self._clock.now()
         # before the file is read, so that what is written between the two is noticed
         self._watch = None if watched is None else FileWatch(watched, self._reload_by_itself, clock=self._clock)
-        self._settings = read()
+        self._settings = self._served = read()
         on_settings(self._settings)
         self._state: InstanceState = "starting"
         self._reason: str | None = None
@@ -145,7 +146,9 @@ class ProcessorProgram:
             TransientError: It begins anew already, or takes long.
         """
         with self._changing:
-            self._rebuild_and_wait(self._read())
+            new = self._read()
+            check_endpoint(self._served, new)
+            self._rebuild_and_wait(new)
 
     def reload(self) -> JsonValue:
         """Read the settings and apply what is different, as far as possible without a pause.
@@ -162,6 +165,7 @@ class ProcessorProgram:
             change = compare(self._settings, new)
             if change.is_empty:
                 return {"changes": [], "restarted_for": []}
+            check_endpoint(self._served, new)
             lines: list[JsonValue] = [mask_credentials(line) for line in change.describe()]
             logger.info("reload: %s", "; ".join(map(str, lines)))
             needed = self._apply(change, new)
@@ -251,8 +255,7 @@ class ProcessorProgram:
                 self._begin_anew(rebuild)
             elif self._has_new_services.is_set():
                 self._has_new_services.clear()
-                self._close_services("it goes on with other settings")
-                self._open_services(self._settings)
+                self._renew_services()
             if self._clock.monotonic() - report_s >= REPORT_EVERY_S:
                 report_s = self._clock.monotonic()
                 self._on_report(running.processor.report())
@@ -262,18 +265,20 @@ class ProcessorProgram:
         failure: NvrError | None = None
         self._terminate_for_rebuild()
         try:
-            self._start_with_services(old, new)
+            self._start(new)
         except CancelledError:
             raise
         except NvrError as error:
             failure = error
         if failure is not None:
             logger.error("the processor begins again as it was: %s", mask_credentials(str(failure)))
-            self._start_with_services(new, old)
+            self._start(old)
         with self._lock:
             self._rebuild = None
         if failure is None:
             rebuild.set_result(None)
+            if services_differ(old, new) or old.stream.instance_id != new.stream.instance_id:
+                self._has_new_services.set()  # in a moment: who asked for this is to be answered first
         else:
             rebuild.set_exception(failure)
 
@@ -282,12 +287,6 @@ class ProcessorProgram:
         self._state, self._reason = "starting", "it begins anew"
         if running is not None:
             running.processor.terminate()
-
-    def _start_with_services(self, before: ProcessorSettings, settings: ProcessorSettings) -> None:
-        if services_differ(before, settings) or before.stream.instance_id != settings.stream.instance_id:
-            self._close_services("it begins anew with other settings")
-            self._open_services(settings)
-        self._start(settings)
 
     def _start(self, settings: ProcessorSettings) -> None:
         stream, recording = settings.stream, settings.recording
@@ -320,7 +319,22 @@ class ProcessorProgram:
         if services is not None:
             services.on_event(event)
 
+    def _renew_services(self) -> None:
+        """Make anew what runs beside the processor, which goes on even where the new settings do not work."""
+        before, failure = self._served, None
+        self._close_services("it goes on with other settings")
+        try:
+            self._open_services(self._settings)
+        except NvrError as error:
+            failure = error
+        if failure is not None:
+            logger.error("control and metrics go on as they were: %s", mask_credentials(str(failure)))
+            self._close_services("it goes on as it was")
+            self._settings = replace(self._settings, control=before.control, metrics=before.metrics)
+            self._open_services(self._settings)
+
     def _open_services(self, settings: ProcessorSettings) -> None:
+        self._served = settings
         self._services = ProcessorServices(
             settings, self, lambda: self._running, started_at=self._started_at, clock=self._clock
         )
@@ -362,3 +376,10 @@ def services_differ(old: ProcessorSettings, new: ProcessorSettings) -> bool:
         return True
     one, other = old.stream, new.stream
     return (one.broker, one.tenant, one.mqtt_enabled) != (other.broker, other.tenant, other.mqtt_enabled)
+
+
+def check_endpoint(old: ProcessorSettings, new: ProcessorSettings) -> None:
+    """Raise ConfigurationError where another address of the metrics cannot be had, before anything is changed."""
+    host, port = new.metrics.http_host, new.metrics.http_port
+    if port and (host, port) != (old.metrics.http_host, old.metrics.http_port) and not is_free(host, port):
+        raise ConfigurationError(f"metrics: nothing can listen on {host} port {port}, it may be taken")
