@@ -172,6 +172,15 @@ def test_a_broker_that_is_away_is_told_once_a_second(caplog: pytest.LogCaptureFi
     assert "the broker is not connected" in caplog.text
 
 
+@pytest.mark.parametrize(("qos", "failures"), [(0, 1), (1, 0), (2, 0)])
+def test_what_waits_for_the_return_of_the_broker_is_not_lost(qos: int, failures: int) -> None:
+    sink = MQTTDetectionSink(RecordingClient(rc=4), "nvr/detections", "m", qos=qos)
+    sink.publish(
+        DetectionEvent(source_id=0, frame_id=0, timestamp=datetime.now(UTC), model_id="m", inference_time_ms=0)
+    )
+    assert sink.failures == failures
+
+
 def test_one_bad_frame_of_a_batch_costs_no_other() -> None:
     client = RecordingClient()
     sink_on(client)([prediction(), prediction()], [VideoFrame(1, NOW, -5), VideoFrame(2, NOW, 1)])

@@ -92,6 +92,8 @@ class UpControl:
         self.requests: queue.SimpleQueue[ReloadRequest] = queue.SimpleQueue()
         self._heard: deque[tuple[str | None, TopicKind, bytes]] = deque(maxlen=MAX_HEARD)
         self._wake = wake
+        self._status = status
+        self._clock = clock
         self._tenants: set[str | None] = set()
         self._connection = InstanceConnection(broker, Topics(), instance_id, kind="supervisor", clock=clock)
         self._publisher = StatusPublisher(self._connection, status, heartbeat_s=settings.heartbeat_s, clock=clock)
@@ -149,7 +151,11 @@ class UpControl:
         return lambda _topic, payload: self._heard.append((tenant, kind, payload))
 
     def _ping(self, _request: Request) -> JsonValue:
-        return {"version": __version__, "host": socket.gethostname()}
+        told = self._status()
+        uptime_s = None
+        if told.started_at is not None:
+            uptime_s = round((self._clock.now() - told.started_at).total_seconds(), 3)
+        return {"version": __version__, "host": socket.gethostname(), "state": told.state, "uptime_s": uptime_s}
 
     def _reload(self, _request: Request) -> JsonValue:
         request = ReloadRequest()

@@ -20,7 +20,10 @@ from nvr.processor.predictions import Prediction, detections_of, frame_size_of, 
 logger = logging.getLogger(__name__)
 
 
-_REASONS = {4: "the broker is not connected", 15: "too much waits for the broker already"}
+NO_BROKER = 4
+"""paho's code `MQTT_ERR_NO_CONN`: with QoS 0 the message is lost, with more it waits for the broker's return."""
+
+_REASONS = {NO_BROKER: "the broker is not connected", 15: "too much waits for the broker already"}
 """Of paho's codes `MQTT_ERR_NO_CONN` and `MQTT_ERR_QUEUE_SIZE`; paho itself is not needed to use a sink."""
 
 
@@ -116,7 +119,7 @@ class MQTTDetectionSink:
         except (ValueError, OSError, MessageError) as error:
             self._failures.report(f"an event for {topic} cannot be published: {error}")
             return
-        if receipt.rc != 0:
+        if receipt.rc != 0 and not (self._qos > 0 and receipt.rc == NO_BROKER):
             reason = _REASONS.get(int(receipt.rc), f"code {int(receipt.rc)}")
             self._failures.report(f"an event for {topic} was not taken: {reason}")
 
