@@ -24,8 +24,10 @@ from bench._event_log import EventLog, wait_after
 from bench._programs import Programs, accepts, choose_model, default_assets, end_on_sigterm
 from bench._rows import Row, exit_code, print_rows
 
+from nvr.app.spare import CALM_S
 from nvr.bus.local_broker import LOOPBACK, free_port
 from nvr.config.broker import BrokerConfig
+from nvr.control.client import ControlClient
 from nvr.core.clock import SystemClock
 from nvr.core.errors import NvrError, TransientError
 from nvr.media.probe import probe
@@ -33,6 +35,8 @@ from nvr.media.probe import probe
 N_CAMERAS = 4
 EXTRA = N_CAMERAS
 SETTLE_S = 3.0
+SPARE_S = CALM_S + 5.0
+"""After the start of a process until a spare one is ready; kills come seldom."""
 
 
 class UpRun:
@@ -55,7 +59,10 @@ class UpRun:
             log.start()
             programs.wait(lambda: set(log.sources()) >= set(range(N_CAMERAS)), "events of all cameras")
             time.sleep(SETTLE_S)
-            back_s = [self._kill(up, log, 1 + i % 2) for i in range(self._n_kills)]
+            with ControlClient(broker) as client:
+                client.settle()
+                time.sleep(SPARE_S)
+                back_s = [self._kill(client, log, 1 + i % 2) for i in range(self._n_kills)]
             broker_s = self._kill_broker(up, log)
             came_s, went_s = self._change(folder, log, uris)
             log.stop()
@@ -112,9 +119,12 @@ class UpRun:
         self._programs.wait(is_there, "the file that says where it runs")
         return found[0]
 
-    def _kill(self, up: psutil.Process, log: EventLog, number: int) -> float:
+    def _kill(self, client: ControlClient, log: EventLog, number: int) -> float:
         """Kill a processor; return how long the longest of its cameras gave no event."""
-        victim = _child(up, f"processor-{number}")
+        known = client.registry.get(f"processor-{number}")
+        if known is None or known.status.pid is None:
+            raise TransientError(f"processor-{number} has not said which process it is")
+        victim = psutil.Process(known.status.pid)
         killed_s = self._clock.monotonic()
         victim.kill()
         victim.wait(5)
@@ -126,7 +136,7 @@ class UpRun:
 
         self._programs.wait(is_back, "events after a kill", 30)
         back_s = max(_first_after(log.arrivals(i), gone_s + 0.2) for i in mine) - killed_s
-        time.sleep(SETTLE_S)
+        time.sleep(SPARE_S)
         return back_s
 
     def _kill_broker(self, up: psutil.Process, log: EventLog) -> float:
@@ -160,14 +170,6 @@ class UpRun:
         up.send_signal(signal.SIGTERM)
         up.wait(30)
         return self._clock.monotonic() - asked_s
-
-
-def _child(up: psutil.Process, instance: str) -> psutil.Process:
-    for each in up.children(recursive=True):
-        words = each.cmdline()
-        if instance in words and "processor" in words and not any("process_guard" in word for word in words):
-            return each
-    raise TransientError(f"there is no {instance}")
 
 
 def _first_after(arrivals_s: list[float], moment_s: float) -> float:

@@ -69,6 +69,7 @@ class SiteProcesses:
             stage=PROCESSOR_STAGE,
             stop_timeout_s=PROCESSOR_STOP_S,
             revision=revision,
+            may_be_spare=plan.config.processors.spare,
             may_end=True,
         )
 

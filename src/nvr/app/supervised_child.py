@@ -30,6 +30,8 @@ class ChildSpec:
     revision: str = ""
     """Of what it reads by itself while it runs, as a file: one that waits or has failed is tried at once with a new
     one; one that runs goes on."""
+    may_be_spare: bool = False
+    """Whether a process in waiting may become it, see `nvr.app.spare`."""
     may_end: bool = False
     """Whether its end with status 0 is meant, as after the last frame of a file; else it is started again."""
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 from nvr.app.child_output import ChildOutput, Taken
 from nvr.app.restarts import RestartHistory
+from nvr.app.spare import Spare
 from nvr.app.supervised_child import ChildSpec, SupervisedChild, describe_end
 from nvr.core.clock import Clock, SystemClock
 
@@ -95,6 +96,7 @@ class Supervisor:
         on_line: LineHandler,
         *,
         environment: Mapping[str, str] | None = None,
+        spare: Spare | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -103,6 +105,7 @@ class Supervisor:
         Args:
             on_line: Takes what the processes write.
             environment: Of the processes; by default that of this one.
+            spare: Stands in for a process that ended; the supervisor keeps and ends it.
             clock: For delays and deadlines.
             rng: Spreads restarts.
         """
@@ -115,6 +118,8 @@ class Supervisor:
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         self._is_changed = False
+        self._spare = spare
+        self._last_start_s = 0.0
 
     def want(self, specs: Iterable[ChildSpec]) -> None:
         """Say what is to run from now on; what is no longer named ends, what has another command starts anew.
@@ -226,6 +231,9 @@ class Supervisor:
             Whether all ended in time; the others were killed.
         """
         deadline_s = self._clock.monotonic() + timeout_s
+        if self._spare is not None:
+            self._spare.stop()
+            self._spare = None
         for kept in self._kept.values():
             if through_stage is None or kept.spec.stage <= through_stage:
                 kept.is_wanted = False
@@ -281,14 +289,20 @@ class Supervisor:
                     kept.process.kill()
             elif kept.is_wanted and kept.next_start_s is not None and kept.next_start_s <= now_s:
                 self._start(kept)
+        if self._spare is not None:
+            if any(kept.spec.may_be_spare and kept.process is not None for kept in self._kept.values()):
+                self._spare.look(self._last_start_s)
+            else:
+                self._spare.stop()
 
     def _start(self, kept: _Kept) -> None:
-        kept.started_s = self._clock.monotonic()
+        kept.started_s = self._last_start_s = self._clock.monotonic()
         if kept.reason is not None:
             kept.history = kept.history.after_restart()
         self._is_changed = True
         try:
-            process = SupervisedChild(kept.spec, self._environment)
+            spare = None if self._spare is None else self._spare.take(kept.spec)
+            process = spare or SupervisedChild(kept.spec, self._environment)
         except OSError as error:
             self._plan_restart(kept, f"cannot be started: {error}", is_hopeless=False)
             return

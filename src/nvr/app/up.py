@@ -21,8 +21,9 @@ from nvr.app.private_broker import PrivateBroker, choose_broker
 from nvr.app.running import RunningFile, RunningInfo, remove_stale
 from nvr.app.service_manager import ServiceManager, without_notification
 from nvr.app.site_plan import SitePlan, plan_site, tenants_of
-from nvr.app.site_processes import PROCESSOR_STAGE, SiteProcesses
+from nvr.app.site_processes import PROCESSOR_STAGE, PROCESSOR_STOP_S, SiteProcesses
 from nvr.app.site_state import SiteState, read_state, write_state
+from nvr.app.spare import Spare
 from nvr.app.supervisor import ChildReport, LineHandler, Supervisor
 from nvr.app.up_control import ReloadRequest, UpControl
 from nvr.config.broker import BrokerConfig
@@ -97,16 +98,16 @@ class Up:
         self._say = say
         self._service = service
         self._clock = clock or SystemClock()
-        self._supervisor = Supervisor(
-            on_line, environment=without_notification(without_settings(environment)), clock=self._clock
-        )
+        self._folder = options.runtime_folder / f"up-{os.getpid()}"
+        of_children = without_notification(without_settings(environment))
+        spare = Spare(self._folder, of_children, stop_timeout_s=PROCESSOR_STOP_S, clock=self._clock)
+        self._supervisor = Supervisor(on_line, environment=of_children, spare=spare, clock=self._clock)
         self._costs = CameraCosts()
         self._heartbeats = Heartbeats()
         self._state = SiteState()
         self._site: _Site | None = None
         self._private: PrivateBroker | None = None
         self._processes: SiteProcesses | None = None
-        self._folder = options.runtime_folder / f"up-{os.getpid()}"
         self._control: UpControl | None = None
         self._status = InstanceStatus(instance_id="supervisor", kind="supervisor", state="starting")
         self._started_at = self._clock.now()

@@ -165,6 +165,11 @@ class ProcessorsSection(BaseModel):
     rebalance_s: Annotated[float, Field(ge=10, le=86_400, allow_inf_nan=False)] = Field(
         default=300.0, description="Cameras move to a less loaded instance at most every so many seconds."
     )
+    spare: bool = Field(
+        default=True,
+        description="Keep one more process in waiting, some 100 MB of memory, so that a processor that was killed is "
+        "back in half the time.",
+    )
     jsonl_path: Path | None = Field(default=None, description="Also append each event as a line of JSON to this file.")
     sink_queue_size: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=256, description="Events that may wait for a slow sink before the oldest is dropped and counted."
