@@ -48,7 +48,7 @@ class Spare:
         self._environment = environment
         self._spec = ChildSpec(
             "spare",
-            (sys.executable, "-m", "nvr.app.spare_processor", str(self._pipe)),
+            (sys.executable, "-m", "nvr.cli.spare_processor", str(self._pipe)),
             stop_timeout_s=stop_timeout_s,
         )
         self._calm_s = calm_s

@@ -1,4 +1,4 @@
-"""A processor in waiting: `python -m nvr.app.spare_processor PIPE` loads what takes long, then waits to be told which.
+"""A processor in waiting: `python -m nvr.cli.spare_processor PIPE` loads what takes long, then waits to be told which.
 
 What it is told through the named pipe is the list of arguments of `nvr`, as JSON; from then on it is that command.
 Half of the time until a killed processor serves its cameras again would else be spent on loading libraries.
