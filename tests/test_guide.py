@@ -18,7 +18,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from nvr.bus import MqttConnection
 from nvr.bus.local_broker import LocalBroker
 from nvr.cli.main import app
-from nvr.config import load_config
+from nvr.config import NvrConfig, load_config
 from nvr.config.broker import BrokerConfig
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events import DetectionEvent
@@ -243,18 +243,37 @@ def test_a_command_of_the_guide_is_understood(words: list[str]) -> None:
     command.make_context("nvr", words).close()
 
 
-@pytest.mark.parametrize("text", [text for _, text in blocks("yaml")])
+def sections_of(text: str) -> set[str]:
+    """Return the names at the top level of a block of YAML."""
+    return set(re.findall(r"^([a-z_]+):", text, re.MULTILINE))
+
+
+OURS = [text for _, text in blocks("yaml") if sections_of(text) and sections_of(text) <= NvrConfig.model_fields.keys()]
+"""The others are for Prometheus and Home Assistant."""
+
+
+@pytest.mark.parametrize("text", OURS)
 def test_settings_of_the_guide_are_understood(text: str, tmp_path: Path) -> None:
     path = tmp_path / "nvr.yaml"
     path.write_text(text, encoding="utf-8")
-    assert load_config(path, {"BROKER_PASSWORD": "x", "GATE_PASSWORD": "x"}).cameras
+    for name in re.findall(r"!secret ([\w./-]+)", text):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        is_address = re.search(rf"uri: !secret {re.escape(name)}", text)
+        (tmp_path / name).write_text(
+            "rtsp://u:p@10.0.0.9/live" if is_address else "a secret of 16 signs", encoding="utf-8"
+        )
+    variables = re.findall(r"\$\{(\w+)", text)
+    assert load_config(path, dict.fromkeys(variables, "x")) != NvrConfig()
 
 
-def test_the_events_of_the_readme_are_valid() -> None:
+def test_the_messages_of_the_guide_are_valid() -> None:
     examples = [text for _, text in blocks("json")]
     assert examples
     for example in examples:
-        if "command" in json.loads(example):
+        content = json.loads(example)
+        if "logger" in content:
+            assert {"timestamp", "level", "message"} <= content.keys()
+        elif "command" in content:
             assert Command.from_json(example).is_for("gate")
         else:
             assert DetectionEvent.from_json(example).detections
