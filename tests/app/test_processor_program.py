@@ -17,12 +17,14 @@ from nvr.config.broker import BrokerConfig
 from nvr.config.derive import ProcessorSettings, processor_settings
 from nvr.config.file import load_config
 from nvr.config.numbering import number_cameras
-from nvr.core.errors import CancelledError, ConfigurationError, NvrError, TransientError
+from nvr.control.connection import InstanceConnection
+from nvr.core.errors import BrokerError, CancelledError, ConfigurationError, NvrError, TransientError
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events.command import Command, CommandAck
 from nvr.events.instance_status import InstanceStatus
 from nvr.events.schema import DetectionEvent
 from nvr.processor.report import ProcessorReport
+from nvr.processor.stream_processor import StreamProcessor
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.camera]
@@ -236,6 +238,67 @@ def test_another_name_is_taken_everywhere(site: Site) -> None:
     site.heard.wait_for_events(0)
     assert {event.instance_id for event in site.heard.events[n:]} == {"gate-house"}
     assert program.status().instance_id == "gate-house"
+
+
+def test_a_name_of_the_file_that_the_broker_does_not_take_leaves_the_old_one(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: InstanceConnection, instance_id: str) -> None:
+        raise BrokerError(f"{instance_id} was not accepted")
+
+    site.write(0)
+    program = site.start()
+    site.heard.wait_for_events(0)
+    before = program.settings.stream.instance_id
+    site.write(0, processors={"instance_prefix": "gate-house"}, control={"heartbeat_s": 2})
+    with monkeypatch.context() as patch:
+        patch.setattr(InstanceConnection, "rename", refuse)
+        with pytest.raises(TransientError, match="gate-house was not accepted"):
+            program.reload()
+    wait_until(lambda: site.heard.statuses[-1].heartbeat_s == 2, "all else was applied")
+    assert program.status().instance_id == before
+    n = len(site.heard.events)
+    site.heard.wait_for_events(0)
+    assert site.heard.events[-1].instance_id == before
+    assert len(site.heard.events) > n
+    program.reload()
+    wait_until(lambda: site.heard.events[-1].instance_id == "gate-house", "an event under the new name")
+    wait_until(lambda: site.heard.statuses[-1].instance_id == "gate-house", "a status under the new name")
+
+
+def test_the_log_is_told_of_a_name_that_a_command_gave(site: Site) -> None:
+    site.write(0)
+    program = site.start()
+    site.heard.wait_for_events(0)
+    told: list[ProcessorSettings] = []
+    program._on_settings = told.append
+    program.rename("gate-house")
+    assert [settings.stream.instance_id for settings in told] == ["gate-house"]
+
+
+def test_a_stop_at_any_moment_of_a_restart_ends_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = StreamProcessor.start
+
+    def stopped_before_it_began(processor: StreamProcessor) -> None:
+        program._is_stopping.set()
+        processor.terminate()
+        start(processor)
+
+    site.write(0)
+    program = site.start()
+    site.heard.wait_for_events(0)
+    monkeypatch.setattr(StreamProcessor, "start", stopped_before_it_began)
+    with pytest.raises(CancelledError):
+        program.restart()
+    assert isinstance(site.ended.exception(30), CancelledError)
+
+
+def test_a_stop_that_found_no_processor_ends_the_next_one(site: Site) -> None:
+    site.write(0)
+    program = site.start()
+    site.heard.wait_for_events(0)
+    program._is_stopping.set()  # as after a stop between two processors
+    assert site.ended.result(30).cameras[0].source_id == 0
 
 
 def test_a_model_that_is_not_there_is_told_as_the_last_word(site: Site) -> None:

@@ -187,6 +187,7 @@ class ProcessorProgram:
             running.processor.rename(instance_id)
             self._name = instance_id
             self._settings = named(self._settings, instance_id)
+            self._on_settings(self._settings)
 
     def _read(self) -> ProcessorSettings:
         """Read the settings; a name that was given by a command holds as long as the program runs."""
@@ -201,9 +202,15 @@ class ProcessorProgram:
         if applied.needs_rebuild:
             self._rebuild_and_wait(new)
             return applied.needs_rebuild
-        self._settings = applied.settings
+        settings, failures = applied.settings, applied.failures
         if old.stream.instance_id != new.stream.instance_id:
-            services.rename(new.stream.instance_id)
+            try:
+                services.rename(new.stream.instance_id)
+            except NvrError as error:  # the broker is away: both names stay, and the next reload tries again
+                settings = named(settings, old.stream.instance_id)
+                running.processor.apply(settings.stream)
+                failures = (*failures, mask_credentials(str(error)))
+        self._settings, new = settings, settings
         if old.log != new.log or old.stream.instance_id != new.stream.instance_id:
             self._on_settings(new)
         if services_differ(old, new):
@@ -211,8 +218,8 @@ class ProcessorProgram:
         else:
             services.reconfigure(new)
         services.look()
-        if applied.failures:
-            raise TransientError(f"all else was applied, but not {'; '.join(applied.failures)}")
+        if failures:
+            raise TransientError(f"all else was applied, but not {'; '.join(failures)}")
         return ()
 
     def _reload_by_itself(self) -> None:
@@ -247,6 +254,8 @@ class ProcessorProgram:
         while True:
             running = self._running
             assert running is not None  # noqa: S101 - started before, and only replaced in this thread
+            if self._is_stopping.is_set():  # it may have come between two processors, where there was none to end
+                running.processor.terminate()
             if running.processor.join(LOOK_S):
                 return running.processor.report()
             with self._lock:
@@ -309,7 +318,12 @@ class ProcessorProgram:
         self._building = Running(processor, recorder, meter)
         if self._is_stopping.is_set():
             raise CancelledError("the program was stopped while it started")
-        processor.start()
+        try:
+            processor.start()
+        except RuntimeError:
+            if self._is_stopping.is_set():  # it was ended before it began
+                raise CancelledError("the program was stopped while it started") from None
+            raise
         self._settings, self._running, self._building = settings, self._building, None
         if self._services is not None:
             self._services.look()
