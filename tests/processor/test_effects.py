@@ -174,6 +174,21 @@ def test_a_pause_that_hangs_up_takes_the_connection_too(simulator: Simulator, st
     assert simulator.clients(1) == 1
 
 
+def test_a_camera_that_hangs_up_while_it_changes_stays_so(simulator: Simulator, start: Start) -> None:
+    running = start(simulator.uri(0))
+    running.wait_for(0)
+
+    def hang_up() -> bool:
+        running.processor.pause([0], hang_up=True)
+        return False
+
+    running.processor.update_camera(0, CameraConfig(uri=simulator.uri(1)), hang_up)
+    assert running.processor.cameras.get(0).is_hung_up
+    wait_until(lambda: simulator.clients(0) == simulator.clients(1) == 0, "nobody is connected")
+    running.processor.resume([0])
+    running.wait_for(0)
+
+
 def test_who_is_unknown_is_named_and_nobody_pauses(simulator: Simulator, start: Start) -> None:
     running = start(simulator.uri(0))
     for change in (

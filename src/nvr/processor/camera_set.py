@@ -303,6 +303,8 @@ class CameraSet:
         if old.is_detecting:
             self._gate.open([source_id])
             new.resume()
+        elif old.is_hung_up:  # perhaps only since the new one has called
+            new.pause(hang_up=True)
 
     def _wait_for(self, new: Camera, is_cancelled: IsCancelled) -> None:
         deadline_s = self._clock.monotonic() + self._config.open_timeout_s + self._config.read_timeout_s
