@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from nvr.bus.connection import MqttConnection
 from nvr.bus.local_broker import LocalBroker
 from nvr.core.errors import BrokerError, ConfigurationError
 from nvr.events.command import Command
@@ -132,6 +133,24 @@ def test_a_name_that_the_broker_does_not_take_leaves_the_old_one(instance: Insta
     with pytest.raises(BrokerError, match="instance gate stays: porch was not accepted"):
         instance.connection.rename("porch", timeout_s=0.2)
     assert instance.connection.instance_id == "gate"
+
+
+def test_who_stops_while_the_name_changes_leaves_nobody_behind(
+    instance: Instance, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_connected = MqttConnection.wait_connected
+
+    def stopped_meanwhile(successor: MqttConnection, timeout_s: float) -> bool:
+        is_connected = wait_connected(successor, timeout_s)
+        instance.connection.stop("stopped")
+        return is_connected
+
+    monkeypatch.setattr(MqttConnection, "wait_connected", stopped_meanwhile)
+    with pytest.raises(BrokerError, match="stopped before it was called porch"):
+        instance.connection.rename("porch")
+    assert desk.wait_for_state("offline").reason == "stopped"
+    assert not instance.connection.is_connected
+    assert desk.status("porch") is None
 
 
 def test_a_status_that_cannot_be_had_ends_nothing(instance: Instance, desk: Desk) -> None:

@@ -70,6 +70,7 @@ class InstanceConnection:
         self._lock = threading.Lock()
         self._subscriptions: list[_Subscription] = []
         self._on_connect: list[ConnectHandler] = []
+        self._is_stopped = False
         self._mqtt = self._make(instance_id)
 
     @property
@@ -132,13 +133,13 @@ class InstanceConnection:
 
         Nothing is kept for a broker that is away: the status of then is nobody's wish when it is back.
         """
-        with self._lock:
-            mqtt, name = self._mqtt, self._instance_id
-        if not mqtt.is_connected:
-            return False
-        own = status if status.instance_id == name else status.model_copy(update={"instance_id": name})
         kind = TopicKind.STATUS
-        return mqtt.publish(self._topics.status(name), own.to_json(), kind.qos, kind.is_retained).rc == 0
+        with self._lock:  # to the end, or a name that is taken back meanwhile would be told again
+            mqtt, name = self._mqtt, self._instance_id
+            if not mqtt.is_connected:
+                return False
+            own = status if status.instance_id == name else status.model_copy(update={"instance_id": name})
+            return mqtt.publish(self._topics.status(name), own.to_json(), kind.qos, kind.is_retained).rc == 0
 
     def rename(self, instance_id: str, timeout_s: float = 5.0) -> None:
         """Go on under another name, with a last will of that name; the old name's status is taken back.
@@ -162,7 +163,11 @@ class InstanceConnection:
             raise BrokerError(f"instance {self._instance_id} stays: {instance_id} was not accepted, {reason}")
         with self._lock:
             old, old_name = self._mqtt, self._instance_id
-            self._mqtt, self._instance_id = successor, instance_id
+            if not self._is_stopped:
+                self._mqtt, self._instance_id = successor, instance_id
+        if old is self._mqtt:
+            successor.stop()
+            raise BrokerError(f"instance {old_name} stays: it was stopped before it was called {instance_id}")
         _leave(old, self._topics.status(old_name), b"")
         self._connected(successor)
         logger.info("instance %s is now called %s", old_name, instance_id)
@@ -170,6 +175,7 @@ class InstanceConnection:
     def stop(self, reason: str = "stopped", timeout_s: float = 1.0) -> None:
         """Say that we are gone for good, and why, then disconnect; returns within about the time whatever happens."""
         with self._lock:
+            self._is_stopped = True
             mqtt, name = self._mqtt, self._instance_id
         farewell = self._offline(name, reason).model_copy(update={"timestamp": self._clock.now()})
         _leave(mqtt, self._topics.status(name), farewell.to_json(), timeout_s)
