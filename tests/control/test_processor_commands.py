@@ -224,6 +224,13 @@ def test_the_level_of_a_part_of_the_program_is_set(steered: Steered) -> None:
     assert logger.level == logging.DEBUG
 
 
+def test_no_logger_is_made_because_somebody_names_it(steered: Steered) -> None:
+    with pytest.raises(RefusedError, match="no_such_part") as caught:
+        steered.do("set_log_level", level="debug", logger="nvr.no_such_part")
+    assert caught.value.type == "not_found"
+    assert "nvr.no_such_part" not in logging.root.manager.loggerDict
+
+
 def test_an_error_without_a_type_of_ours_has_failed() -> None:
     assert command_error(KeyError("x")).type == "failed"
     assert command_error(RefusedError("expired", "late")).type == "expired"

@@ -267,6 +267,8 @@ def for_each_camera(source_ids: Iterable[int], act: Callable[[int], Report]) -> 
 def set_log_level(request: Request) -> JsonValue:
     """Write more or less of a part of the program to the log."""
     told = _told(request, SetLogLevelParameters)
+    if told.logger not in logging.root.manager.loggerDict:  # a logger that is made is never freed again
+        raise RefusedError("not_found", f"no part of this program is called {told.logger}")
     logging.getLogger(told.logger).setLevel(told.level.upper())
     return {"level": told.level, "logger": told.logger}
 
