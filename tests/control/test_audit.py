@@ -58,6 +58,13 @@ def test_credentials_are_hidden(value: JsonValue, expected: JsonValue) -> None:
     assert masked(value) == expected
 
 
+def test_a_line_is_json_whatever_was_sent() -> None:
+    params: JsonValue = {"max_fps": float("inf"), "other": [float("nan")]}
+    line = audit_line(AuditEntry(START, "gate", "invalid", params=params))
+    assert b"Infinity" not in line
+    assert json.loads(line)["params"] == {"max_fps": "inf", "other": ["nan"]}
+
+
 def test_the_reason_hides_credentials_and_large_parameters_are_told_by_size() -> None:
     entry = replace(ENTRY, params={"a": "x" * MAX_LINE_PARAMS}, reason="rtsp://me:hunter2@cam/1 refuses")
     line = audit_line(entry)

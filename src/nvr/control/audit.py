@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import queue
 import re
@@ -79,6 +80,8 @@ def masked(value: JsonValue) -> JsonValue:
     match value:
         case str():
             return mask_credentials(value)
+        case float() if not math.isfinite(value):
+            return str(value)  # which JSON has no number for
         case list():
             return [masked(each) for each in value]
         case dict():
