@@ -228,15 +228,29 @@ def test_the_usual_model_stays_without_a_camera(site: Site, networks: tuple[str,
     assert names(site.look(5)) == ["apple"]
 
 
+def with_model(model_id: str, *classes: str) -> StreamProcessorConfig:
+    return StreamProcessorConfig(model_id=model_id, classes=classes)
+
+
+def test_a_model_is_loaded_by_the_settings_that_come_with_it(networks: tuple[str, str]) -> None:
+    bank = ModelBank(with_model(networks[0], "apple"), lambda *_: None, lambda _: None, clock=SystemClock())
+    bank.load(lambda: False)
+    with pytest.raises(ConfigurationError, match="has no apple"):
+        bank.change_default(with_model(networks[1], "apple"))
+    bank.change_default(with_model(networks[1], "bird"))
+    bank.check_classes(["bird"])
+    bank.stop(lambda: 10.0)
+
+
 def test_another_usual_model_looks_at_those_that_choose_none(site: Site, networks: tuple[str, str]) -> None:
     site.bank.admit(5, CameraConfig(uri=URI))
     assert names(site.look(5)) == ["apple"]
-    site.bank.change_default(networks[1])
+    site.bank.change_default(with_model(networks[1]))
     assert names(site.look(5)) == ["bird"]
     assert names(site.look(0)) == ["apple"], "which it has chosen"
     site.bank.forget(0)
     assert len(site.bank.statuses) == 1, "nobody has chosen it any more"
-    site.bank.change_default("motion")
+    site.bank.change_default(with_model("motion"))
     assert names(site.look(1)) == ["bird"]
     assert {status.model_id for status in site.bank.statuses} >= {"motion"}
 
@@ -246,9 +260,9 @@ def test_another_usual_model_that_cannot_be_had_changes_nothing(site: Site, tmp_
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no network")
     with pytest.raises(ModelError, match="broken"):
-        site.bank.change_default(str(broken))
+        site.bank.change_default(with_model(str(broken)))
     with pytest.raises(CancelledError):
-        site.bank.change_default("motion", lambda: True)
+        site.bank.change_default(with_model("motion"), lambda: True)
     assert names(site.look(5)) == ["apple"]
     site.bank.admit(6, CameraConfig(uri=URI))
     assert names(site.look(6)) == ["apple"]

@@ -175,12 +175,15 @@ class ModelBank:
         known = self._cameras.get(source_id)
         return 0 if known is None else known.branch.frames.replaced(source_id)
 
-    def swap(self, model_id: str, *, instead_of: str | None = None) -> ModelSwap:
+    def swap(
+        self, model_id: str, *, instead_of: str | None = None, config: StreamProcessorConfig | None = None
+    ) -> ModelSwap:
         """Look with another model, without a pause: it is loaded beside, and a failure leaves the old one.
 
         Args:
             model_id: As in the settings.
             instead_of: The model of the settings whose cameras are meant; None for the processor's own.
+            config: Settings that come with it; None for those that hold now.
 
         Raises:
             ConfigurationError: There is no such model to be replaced.
@@ -194,20 +197,26 @@ class ModelBank:
             raise ConfigurationError(f"model {old_id} is not in use, expected one of {', '.join(self._branches)}")
         if branch.slot is None:
             raise RuntimeError("the processor was not started")
-        return branch.slot.swap(lambda is_cancelled: self._load(model_id, is_cancelled, falls_back=False))
+        return branch.slot.swap(
+            lambda is_cancelled: self._load(model_id, is_cancelled, falls_back=False, config=config)
+        )
 
-    def change_default(self, model_id: str, is_cancelled: IsCancelled = lambda: False) -> None:
+    def change_default(self, config: StreamProcessorConfig, is_cancelled: IsCancelled = lambda: False) -> None:
         """Look with another model at all cameras that choose none, and at those to come; waits until it is so.
+
+        Args:
+            config: Names it, with the settings by which it is loaded; of these `configure` is told afterwards.
+            is_cancelled: Asked while it is loaded.
 
         Raises:
             CancelledError, ConfigurationError, DownloadError, OfflineError, UnsupportedError: As `admit`; nothing has
                 changed then.
         """
-        old_id = self._default_id
+        old_id, model_id = self._default_id, config.model_id
         if model_id == old_id:
             return
         if self._can_swap(old_id, model_id):
-            self._swap_and_wait(model_id, is_cancelled)
+            self._swap_and_wait(config, is_cancelled)
             with self._lock:
                 self._branches = {model_id if key == old_id else key: each for key, each in self._branches.items()}
                 self._default_id = model_id
@@ -380,8 +389,8 @@ class ModelBank:
         choosers = [k for k in self._cameras.values() if k.branch is branch and k.camera.model_id is not None]
         return branch is not None and branch.slot is not None and not choosers and new_id not in self._branches
 
-    def _swap_and_wait(self, model_id: str, is_cancelled: IsCancelled) -> None:
-        swap = self.swap(model_id)
+    def _swap_and_wait(self, config: StreamProcessorConfig, is_cancelled: IsCancelled) -> None:
+        swap = self.swap(config.model_id, config=config)
         while swap.wait(CANCEL_POLL_S) == "pending":
             if is_cancelled():
                 swap.cancel()
@@ -425,13 +434,20 @@ class ModelBank:
         self._n_multiplexers += 1
 
     def _load(
-        self, model_id: str, is_cancelled: IsCancelled, *, falls_back: bool = True, is_alone: bool = True
+        self,
+        model_id: str,
+        is_cancelled: IsCancelled,
+        *,
+        falls_back: bool = True,
+        is_alone: bool = True,
+        config: StreamProcessorConfig | None = None,
     ) -> Detector:
         # a copy, so that what was set by the user still is known as such
         changes: dict[str, object] = {"model_id": model_id}
         if len(self._branches) > 1 or not is_alone:  # each need not know the classes of the others
             changes["classes"] = ()
-        return load_configured_detector(self._config.model_copy(update=changes), is_cancelled, falls_back=falls_back)
+        settings = (config or self._config).model_copy(update=changes)
+        return load_configured_detector(settings, is_cancelled, falls_back=falls_back)
 
     def _make_analyst(self, source_id: int, branch: Branch) -> CameraAnalyst | None:
         known = self._cameras.get(source_id)

@@ -406,7 +406,7 @@ class StreamProcessor:
             if "classes" in live and "model_id" not in live:
                 self._models.check_classes(new.classes)
             if "model_id" in live:
-                self._models.change_default(new.model_id, lambda: self._is_stopping.is_set() or is_cancelled())
+                self._models.change_default(new, lambda: self._is_stopping.is_set() or is_cancelled())
             self._configure(live)
             if "instance_id" in live:
                 self.rename(new.instance_id)
