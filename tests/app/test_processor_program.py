@@ -223,6 +223,27 @@ def test_restart_comes_back_and_stop_says_goodbye(site: Site) -> None:
         program.restart()
 
 
+def test_what_was_paused_stays_so_when_the_processor_begins_anew(site: Site) -> None:
+    site.write(0, 1, 2)
+    program = site.start()
+    for source_id in (0, 1, 2):
+        site.heard.wait_for_events(source_id)
+    running = program._running
+    assert running is not None
+    running.processor.pause([1])
+    running.processor.pause([2], hang_up=True)
+    program.restart()
+    n = len(site.heard.events)
+    site.heard.wait_for_events(0, 10)
+    assert {event.source_id for event in site.heard.events[n:]} == {0}
+    again = program._running
+    assert again is not None
+    assert again is not running
+    assert {camera.source_id: camera.is_hung_up for camera in again.processor.cameras} == {0: False, 1: False, 2: True}
+    again.processor.resume()
+    site.heard.wait_for_events(2)
+
+
 def test_another_name_is_taken_everywhere(site: Site) -> None:
     site.write(0)
     program = site.start()

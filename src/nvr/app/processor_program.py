@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from nvr.events.protocol import Topics
 from nvr.events.schema import DetectionEvent
 from nvr.events.track_event import TrackEvent
 from nvr.processor.report import ProcessorReport
+from nvr.processor.stream_processor import StreamProcessor
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class ProcessorProgram:
         """
         self._read_as_written = read
         self._name: str | None = None
+        self._paused: dict[int, bool] = {}
+        """Cameras that were paused when a processor ended, and whether they had hung up."""
         self._allow_empty = allow_empty
         self._on_report = on_report
         self._on_settings = on_settings
@@ -296,6 +299,11 @@ class ProcessorProgram:
         self._state, self._reason = "starting", "it begins anew"
         if running is not None:
             running.processor.terminate()
+            self._paused = {
+                camera.source_id: camera.is_hung_up
+                for camera in running.processor.cameras
+                if camera.is_hung_up or not camera.is_detecting
+            }
 
     def _start(self, settings: ProcessorSettings) -> None:
         stream, recording = settings.stream, settings.recording
@@ -324,6 +332,7 @@ class ProcessorProgram:
             if self._is_stopping.is_set():  # it was ended before it began
                 raise CancelledError("the program was stopped while it started") from None
             raise
+        pause_again(processor, self._paused)
         self._settings, self._running, self._building = settings, self._building, None
         if self._services is not None:
             self._services.look()
@@ -377,6 +386,15 @@ class ProcessorProgram:
         if rebuild is not None and not rebuild.done():
             rebuild.set_exception(CancelledError("the program stops"))
         self._close_services(reason)
+
+
+def pause_again(processor: StreamProcessor, paused: Mapping[int, bool]) -> None:
+    """Pause the cameras of a processor that has just begun as they were in the one before: who paused one meant it."""
+    present = {camera.source_id for camera in processor.cameras}
+    for hang_up in (False, True):
+        concerned = [key for key, has_hung_up in paused.items() if has_hung_up is hang_up and key in present]
+        if concerned:
+            processor.pause(concerned, hang_up=hang_up)
 
 
 def named(settings: ProcessorSettings, instance_id: str) -> ProcessorSettings:
