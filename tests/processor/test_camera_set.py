@@ -96,6 +96,19 @@ def test_a_camera_is_retuned_without_a_new_connection(simulator: Simulator, star
     assert running.decoded(1)[0] <= 2
 
 
+def test_naming_the_transport_that_is_used_already_makes_no_new_connection(
+    simulator: Simulator, start: type[Running]
+) -> None:
+    running = start(simulator.uri(0))
+    cameras = running.processor.cameras
+    running.wait_for(0)
+    camera = cameras.get(0)
+    assert camera.config.rtsp_transport is None
+    cameras.update(0, camera.config.model_copy(update={"rtsp_transport": camera.rtsp_transport, "max_fps": 2}))
+    assert cameras.get(0) is camera
+    assert camera.config.max_fps == 2
+
+
 def test_main_and_sub_stream_are_one_camera(simulator: Simulator, start: type[Running]) -> None:
     running = start(cameras=[{"uri": simulator.uri(0), "detect_uri": simulator.uri(1), "source_id": 5}])
     running.wait_for(5)

@@ -86,9 +86,9 @@ class Camera:
         self._picture: PictureVerdict | None = None
         self._looked_s: float | None = None
         self._clock = clock
-        transport = camera.rtsp_transport or config.rtsp_transport
+        self._rtsp_transport = camera.rtsp_transport or config.rtsp_transport
         settings = IngestSettings(
-            transport,
+            self._rtsp_transport,
             config.open_timeout_s,
             config.read_timeout_s,
             config.reconnect_max_s,
@@ -114,6 +114,11 @@ class Camera:
     def config(self) -> CameraConfig:
         """Its own settings, as they are now."""
         return self._camera
+
+    @property
+    def rtsp_transport(self) -> str:
+        """By what it is connected to, whether it names a transport or goes by that of all cameras."""
+        return self._rtsp_transport
 
     @property
     def detect(self) -> CameraStream:

@@ -224,6 +224,8 @@ class CameraSet:
             self._check_recordable(source_id, camera)
             check_hwaccel(camera.hwaccel or self._config.hwaccel)
             changed = changed_settings(old.config, camera)
+            if (camera.rtsp_transport or self._config.rtsp_transport) == old.rtsp_transport:
+                changed -= {"rtsp_transport"}  # named or not, it is the one that is used already
             if changed & NEEDS_CONNECTION:
                 self._replace(old, camera, self._until_stopped(is_cancelled), must_connect=must_connect)
             elif changed:
