@@ -140,6 +140,7 @@ def test_a_file_that_is_wrong_changes_nothing_and_says_where(site: Site, caplog:
     program = site.start(watches=True)
     site.heard.wait_for_events(0)
     before = program.settings
+    caplog.set_level("INFO", "nvr")
     site.path.write_text('{"cameras": [{"uri": "rtsp://u:hunter2@h/1", "nmae": "x"}]}', encoding="utf-8")
     wait_until(lambda: "was not applied" in caplog.text, "the complaint")
     assert "did you mean name?" in caplog.text
@@ -149,6 +150,8 @@ def test_a_file_that_is_wrong_changes_nothing_and_says_where(site: Site, caplog:
     site.heard.wait_for_events(0)
     with pytest.raises(ConfigurationError, match="nmae"):
         program.reload()
+    site.write(0)
+    wait_until(lambda: "the configuration is right again" in caplog.text, "the all-clear")
 
 
 def test_what_cannot_be_changed_live_begins_anew_under_the_same_name(site: Site) -> None:

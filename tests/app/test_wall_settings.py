@@ -42,7 +42,7 @@ def test_cameras_follow_the_file_and_what_is_wrong_changes_nothing(
         wait_until(lambda: wall.shown == [(1, 2, 3)], "the third camera")
         path.write_text("nonsense", encoding="utf-8")
         wait_until(lambda: "the wall stays as it is" in caplog.text, "the complaint")
-        path.write_text("", encoding="utf-8")
+        path.write_text("\n", encoding="utf-8")
         wait_until(lambda: "the wall has no camera" in caplog.text, "the other complaint")
         path.write_text("3", encoding="utf-8")
         wait_until(lambda: wall.shown == [(1, 2, 3), (3,)], "the last camera")
@@ -58,7 +58,7 @@ def test_says_which_settings_wait_for_the_next_start(caplog: pytest.LogCaptureFi
     settings.follow(wall)
     told.append(told[0].model_copy(update={"tile_width": 640}))
     settings.apply()
-    assert "tile_width of the wall take effect when it is started again" in caplog.text
+    assert "takes effect when the wall is started again: tile_width" in caplog.text
     assert wall.shown == []
     settings.stop()
 

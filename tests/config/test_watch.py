@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvr.config.watch import FileWatch, Settling, Stamp, stamp_of
+from nvr.config.watch import GONE_LOOKS, FileWatch, Settling, Stamp, stamp_of
 from tests.waiting import wait_until
 
 A: Stamp = (1, 1, 1, 1)
@@ -47,6 +47,19 @@ def test_what_stays_is_told_within_two_looks(looks: list[Stamp | None]) -> None:
         if settling.see(stamp):
             told = stamp
     assert told == C
+
+
+@given(st.lists(st.sampled_from([None, A, B])))
+def test_that_a_file_is_gone_is_told_once_each_time(looks: list[Stamp | None]) -> None:
+    settling, told = Settling(A), 0
+    for stamp in [*looks, A, *[None] * 20]:
+        before = told
+        settling.see(stamp)
+        told += settling.is_gone
+        assert stamp is None or told == before
+    assert told >= 1
+    runs = "".join("-" if stamp is None else "x" for stamp in [*looks, A, *[None] * 20]).split("x")
+    assert told == sum(len(run) >= GONE_LOOKS for run in runs)
 
 
 class Changes:
@@ -95,6 +108,24 @@ def test_a_change_is_noticed_however_it_is_made(change: Callable[[Path], None], 
     changes.watch.start()
     try:
         change(path)
+        changes.wait_for(1)
+    finally:
+        assert changes.watch.stop()
+
+
+@pytest.mark.parametrize("harm", [lambda path: path.write_bytes(b""), lambda path: path.unlink()])
+def test_an_empty_or_absent_file_is_told_and_is_no_change(
+    harm: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "nvr.yaml"
+    path.write_text("one\n", encoding="utf-8")
+    changes = Changes(path)
+    changes.watch.start()
+    try:
+        harm(path)
+        wait_until(lambda: "is gone or empty" in caplog.text, "the warning")
+        assert changes.n == 0
+        path.write_text("two\n", encoding="utf-8")
         changes.wait_for(1)
     finally:
         assert changes.watch.stop()

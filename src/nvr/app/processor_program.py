@@ -68,6 +68,7 @@ class ProcessorProgram:
         """
         self._read_as_written = read
         self._name: str | None = None
+        self._is_refused = False
         self._paused: dict[int, bool] = {}
         """Cameras that were paused when a processor ended, and whether they had hung up."""
         self._allow_empty = allow_empty
@@ -167,7 +168,7 @@ class ProcessorProgram:
             new = self._read()
             change = compare(self._settings, new)
             if change.is_empty:
-                return {"changes": [], "restarted_for": []}
+                return _no_change()
             check_endpoint(self._served, new)
             lines: list[JsonValue] = [mask_credentials(line) for line in change.describe()]
             logger.info("reload: %s", "; ".join(map(str, lines)))
@@ -229,11 +230,14 @@ class ProcessorProgram:
         """Reload for a changed file or a signal: what is wrong with it is told in the log and in the status."""
         failure: NvrError | None = None
         try:
-            self.reload()
+            told = self.reload()
         except NvrError as error:
             failure = error
         if failure is not None:
             logger.error("the configuration was not applied: %s", mask_credentials(str(failure)))
+        elif self._is_refused and told == _no_change():
+            logger.info("reload: the configuration is right again, and nothing is different")
+        self._is_refused = failure is not None
 
     def reload_in_background(self) -> None:
         """As `reload`, in a thread of its own; what is wrong is told in the log."""
@@ -415,3 +419,7 @@ def check_endpoint(old: ProcessorSettings, new: ProcessorSettings) -> None:
     host, port = new.metrics.http_host, new.metrics.http_port
     if port and (host, port) != (old.metrics.http_host, old.metrics.http_port) and not is_free(host, port):
         raise ConfigurationError(f"metrics: nothing can listen on {host} port {port}, it may be taken")
+
+
+def _no_change() -> JsonValue:
+    return {"changes": [], "restarted_for": []}

@@ -88,5 +88,5 @@ class WallSettings:
             if name not in {"cameras", "stream_uris", "first_source_id"} and getattr(new, name) != getattr(old, name)
         )
         if left:
-            logger.warning("%s of the wall take effect when it is started again", ", ".join(left))
+            logger.warning("takes effect when the wall is started again: %s", ", ".join(left))
         self._told = new

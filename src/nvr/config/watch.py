@@ -15,15 +15,26 @@ Stamp: TypeAlias = tuple[int, int, int, int]
 """Device, inode, time of the last change in nanoseconds, and size: another content has another stamp."""
 
 
+GONE_LOOKS = 4
+"""An absent or empty file is told after so many looks: by then nobody is just writing it anew."""
+
+
 class Settling:
     """Tells from looks at a file when a new content of it has come to rest; pure."""
 
     def __init__(self, known: Stamp | None) -> None:
         self._known = known
         self._last = known
+        self._n_absent = 0
+
+    @property
+    def is_gone(self) -> bool:
+        """True at one look only, once the file is absent, not just being replaced."""
+        return self._n_absent == GONE_LOOKS
 
     def see(self, stamp: Stamp | None) -> bool:
         """Take a look, None where the file is absent; True once for each new content that two looks agree on."""
+        self._n_absent = self._n_absent + 1 if stamp is None else 0
         is_settled = stamp == self._last
         self._last = stamp
         if stamp is None or stamp == self._known or not is_settled:
@@ -35,7 +46,8 @@ class Settling:
 class FileWatch:
     """Calls back, in a thread of its own, soon after a file has another content.
 
-    A file that is absent for a while, as between deleting and writing it anew, is waited for.
+    A file that is absent or empty for a while, as between deleting and writing it anew, or after writing it on a full
+    disk, is waited for; when that lasts, the log says so.
     """
 
     def __init__(
@@ -75,6 +87,8 @@ class FileWatch:
     def _run(self) -> None:
         while not self._is_stopping.wait(self._poll_s):
             if not self._settling.see(stamp_of(self._path)):
+                if self._settling.is_gone:
+                    logger.warning("%s is gone or empty: what was read last holds on", self._path)
                 continue
             logger.info("%s has changed", self._path)
             try:
@@ -86,9 +100,9 @@ class FileWatch:
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """Return by what another content of a file is noticed; None where it cannot be looked at."""
+    """Return by what another content of a file is noticed; None where it cannot be looked at or is empty."""
     try:
         found = path.stat()
     except (OSError, ValueError):
         return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size) if found.st_size > 0 else None
