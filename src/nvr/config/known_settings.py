@@ -60,7 +60,7 @@ def _unknown(content: object, model: type[BaseModel], path: SettingPath) -> Iter
     for name, value in content.items():
         if name in model.model_fields:
             yield from _unknown_within(value, model.model_fields[name].annotation, (*path, name))
-        elif not path and name in _FORMER_SECTIONS:
+        elif model is NvrConfig and name in _FORMER_SECTIONS:
             yield from _former_section(str(name), value)
         else:
             yield (*path, name), f"there is no such setting{_advice(str(name), model)}"

@@ -9,8 +9,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from nvr.config.camera import CameraConfig, MaxFps
+from nvr.config.known_settings import unknown_settings
 from nvr.config.models import ModelText
 from nvr.config.operations import LogLevel
+from nvr.config.problems import written
 from nvr.control.refusal import RefusedError
 from nvr.core.names import is_name
 from nvr.core.validation import first_problem
@@ -58,8 +60,8 @@ class SetFpsParameters(Parameters):
     """Of `set_fps`."""
 
     max_fps: MaxFps | None = Field(
-        description="Most frames per second that are looked at of each camera; null is as in the "
-        "settings: for single cameras as for all, for all without a limit."
+        description="Most frames per second that are looked at of each camera; null: no limit of its "
+        "own, so that single cameras go by that of all, and all by none."
     )
 
 
@@ -90,6 +92,8 @@ class UpdateStreamParameters(Parameters):
     def _check_changes(self) -> Self:
         if fixed := sorted(FIXED & self.changes.keys()):
             raise ValueError(f"{fixed[0]} of a camera cannot be changed: remove the camera and add it again")
+        if unknown := _unknown_name(self.changes, CameraConfig):
+            raise ValueError(unknown)
         trial = {"uri": "rtsp://camera"} | self.changes
         try:
             CameraConfig.model_validate(trial)
@@ -207,9 +211,16 @@ def read_parameters(name: str, params: Mapping[str, JsonValue], source_ids: tupl
         raise RefusedError("invalid", f"{name} is not for single cameras: leave source_ids out")
     if spec.sources == "required" and not source_ids:
         raise RefusedError("invalid", f"{name} needs source_ids: which cameras it is for")
+    if unknown := _unknown_name(params, spec.parameters):
+        raise RefusedError("invalid", f"{name}: {unknown}")
     try:
         return spec.parameters.model_validate_json(json.dumps(params))
     except ValidationError as error:
         raise RefusedError("invalid", f"{name}: {first_problem(error)}") from error
     except ValueError as error:  # json.dumps: half a surrogate pair is no JSON
         raise RefusedError("invalid", f"{name}: its parameters are no JSON: {error}") from error
+
+
+def _unknown_name(content: Mapping[str, JsonValue], model: type[BaseModel]) -> str | None:
+    """Return the first name that is no setting, and the nearest that is one."""
+    return next((f"{written(path)}: {advice}" for path, advice in unknown_settings(content, model)), None)
