@@ -70,7 +70,7 @@ class Run:
         (["pause", "--hang-up", "-i", "gate"], "gate: hung up on cameras 1, 2, 3 ("),
         (["resume", "-s", "1", "-s", "3"], "gate: looks at cameras 1, 3 again ("),
         (["set-fps", "2.5", "--source", "1"], "gate: at most 2.5 frames per second of camera 1 ("),
-        (["set-fps", "0"], "gate: as many frames as the settings say of cameras 1, 2, 3 ("),
+        (["set-fps", "0"], "gate: no limit of its own on the frames of cameras 1, 2, 3 ("),
         (["set-confidence", "0.6"], "gate: publishes from 0.6 on what is seen by cameras 1, 2, 3 ("),
         (["add-stream", "rtsp://a/", "--name", "door", "--record", "continuous"], "gate: added camera 4 ("),
         (["remove-stream", "--source", "1"], "gate: removed camera 1 ("),

@@ -11,11 +11,7 @@ from nvr.cli.logs import setup_logging
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-app = typer.Typer(
-    name="ctl",
-    help="Command running instances: pause, add cameras, change the model, record, and more.",
-    no_args_is_help=True,
-)
+app = typer.Typer(name="ctl", no_args_is_help=True)
 
 Instances = Annotated[
     list[str] | None, typer.Option("--instance", "-i", help="Instance that is meant; may be repeated; all if absent.")
@@ -146,7 +142,13 @@ def change_model(
 @app.command()
 def set_fps(
     context: typer.Context,
-    max_fps: Annotated[float, typer.Argument(min=0, help="Frames per second and camera; 0: as the settings say.")],
+    max_fps: Annotated[
+        float,
+        typer.Argument(
+            min=0,
+            help="Frames per second and camera; 0: no limit of its own, then a camera goes by that of all.",
+        ),
+    ],
     source: Sources = None,
     instance: Instances = None,
     timeout: Timeout = 10.0,

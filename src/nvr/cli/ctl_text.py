@@ -182,9 +182,7 @@ def _ms(duration_ms: float | None) -> str:
 
 
 def _rate(fps: "JsonValue") -> str:
-    return (
-        f"at most {fps:g} frames per second" if isinstance(fps, int | float) else "as many frames as the settings say"
-    )
+    return f"at most {fps:g} frames per second" if isinstance(fps, int | float) else "no limit of its own on the frames"
 
 
 def _since(seconds: "JsonValue") -> str:

@@ -12,6 +12,7 @@ import typer
 from nvr import __version__
 from nvr.cli import config, ctl, models, recordings, schema
 from nvr.cli.demo import demo
+from nvr.cli.help_text import let_help_flow
 from nvr.cli.processor import processor
 from nvr.cli.simulate import simulate
 from nvr.cli.status import status
@@ -62,6 +63,7 @@ app.command()(status)
 app.command()(top)
 app.command()(up)
 app.command()(wall)
+let_help_flow(app)
 
 
 def main() -> None:

@@ -57,7 +57,9 @@ MqttKeyFile = Annotated[Path | None, typer.Option(help="Key of the client certif
 TopicPrefix = Annotated[
     str | None,
     typer.Option(
-        "--topic-prefix", help="Topic of detections without the source id [nvr/detections].", rich_help_panel=_BROKER
+        "--topic-prefix",
+        help="Topic of detections without the source id; nvr/detections, or that of the tenant, if absent.",
+        rich_help_panel=_BROKER,
     ),
 ]
 Tenant = Annotated[str | None, typer.Option(help="Tenant whose topics are used.", rich_help_panel=_BROKER)]

@@ -82,7 +82,9 @@ class StreamProcessor:
             ConfigurationError: There is no camera.
         """
         if not config.numbered_cameras and not allow_empty:
-            raise ConfigurationError("there is no camera: give at least one stream URI")
+            raise ConfigurationError(
+                "there is no camera: give at least one stream URI, or a configuration file that has some"
+            )
         self._config = self._applied = config
         self._on_event = on_event
         self._on_track = on_track
@@ -319,7 +321,7 @@ class StreamProcessor:
         """Analyse at most so many frames per second, from the next frame on.
 
         Args:
-            max_fps: None is as in the settings: without a limit for all cameras, for single ones as for all.
+            max_fps: None: no limit of its own, so that single cameras go by that of all, and all by none.
             source_ids: Which cameras, which keep that as their own; None for all, those too that had a value of their
                 own, and those that are added later.
 
