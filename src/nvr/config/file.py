@@ -141,7 +141,9 @@ def _text_of(path: Path) -> str:
                 [Problem((), f"has more than {MAX_FILE_BYTES} bytes, at most so many are read", str(path))]
             )
         return content.decode("utf-8-sig")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the configuration {path}: {error.strerror or error}") from error
+    except ValueError as error:
         raise ConfigurationError(f"cannot read the configuration {path}: {error}") from error
 
 

@@ -288,4 +288,6 @@ class VideoWall:
 
 def _check_not_empty(config: VideoWallConfig) -> None:
     if not config.numbered_cameras:
-        raise ConfigurationError("the wall has no camera: give it at least one stream URI")
+        raise ConfigurationError(
+            "the wall has no camera: give it at least one stream URI, or a configuration file that has some"
+        )
