@@ -41,6 +41,15 @@ def test_the_last_lines_are_kept_even_of_a_flood() -> None:
     assert len(output.last_lines) == KEPT_LINES
 
 
+def test_news_are_no_last_words() -> None:
+    output = ChildOutput()
+    news = b'16:12:42 INFO    nvr.a: all is well\n{"timestamp": "2026", "level": "debug", "message": "ERROR"}\n'
+    output.take(news, 0.0)
+    assert output.last_words == ""
+    output.take(b"16:12:42 ERROR   nvr.a: the disk is full\n" + news, 0.0)
+    assert output.last_words == "16:12:42 ERROR   nvr.a: the disk is full"
+
+
 def test_credentials_are_hidden() -> None:
     assert ChildOutput().take(b"cannot open rtsp://me:secret@host/1\n", 0.0).lines == ("cannot open rtsp://***@host/1",)
 

@@ -1,5 +1,6 @@
 """What a child process writes, as lines that cannot fill anything: bounded in length, number and rate."""
 
+import re
 from collections import deque
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ LINES_PER_S = 50.0
 BURST_LINES = 200
 """A trace or a start with many cameras is shown whole; an endless flood is not."""
 KEPT_LINES = 20
+_NEWS = re.compile(r'\d\d:\d\d:\d\d (INFO|DEBUG) |\{"timestamp": "[^"]*", "level": "(info|debug)"')
+"""A log record for who is curious, in either format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,8 @@ class ChildOutput:
 
     @property
     def last_words(self) -> str:
-        """The last line that says something; empty where there is none."""
-        return next((line for line in reversed(self._kept) if line.strip()), "").strip()
+        """The last line that may be the reason of an end, which no news is; empty where there is none."""
+        return next((line for line in reversed(self._kept) if line.strip() and not _NEWS.match(line)), "").strip()
 
     def take(self, data: bytes, now_s: float) -> Taken:
         """Take what was read, at monotonic second `now_s`, and return the lines that are complete."""
