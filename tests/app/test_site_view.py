@@ -50,3 +50,10 @@ def test_frames_that_were_left_out_on_purpose_are_not_lost() -> None:
 def test_cameras_of_an_instance_that_hangs_are_shown_so() -> None:
     [row] = view_of([seen("running", presence=Presence.STALE)]).cameras
     assert (row.state, row.is_well) == ("stale", False)
+
+
+def test_a_camera_that_pauses_with_its_connection_is_shown_so() -> None:
+    camera = CameraStatus(source_id=0, name="c", state="running", is_detecting=False)
+    status = InstanceStatus(instance_id="p", state="paused", cameras=(camera,))
+    [row] = view_of([Observation(None, KnownInstance(status, Presence.ALIVE, 0.0))]).cameras
+    assert (row.state, row.is_well, row.reason) == ("running", True, "not looked at")

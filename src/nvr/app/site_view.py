@@ -17,6 +17,8 @@ MEANT = frozenset({"asleep", "sampled_out", "paused"})
 """Reasons for which a frame is left out on purpose; all others are losses."""
 STOPPED = "stopped"
 """What an instance says that was ended on purpose: it is missed by nobody."""
+NOT_LOOKED_AT = "not looked at"
+"""Of a camera that pauses, while its connection and its recording go on."""
 
 
 class Verdict(IntEnum):
@@ -154,7 +156,7 @@ def _camera_row(each: Observation, camera: CameraStatus) -> CameraRow:
         source_id=camera.source_id,
         name=camera.name,
         state=camera.state if is_alive else each.known.presence.value,
-        reason=camera.reason or "",
+        reason=camera.reason or ("" if camera.is_detecting or camera.state == "paused" else NOT_LOOKED_AT),
         fps=camera.fps if counted is None else counted.fps,
         analysed_fps=camera.analysed_fps if counted is None else counted.analysed_fps,
         lost_frames=None if counted is None else lost_frames(counted),

@@ -183,7 +183,7 @@ def _describe_camera(camera: "CameraReport") -> str:
 
 def describe(report: "ProcessorReport") -> str:
     """Return one line about a processor for its operator."""
-    cameras = ", ".join(_describe_camera(camera) for camera in report.cameras)
+    cameras = ", ".join(_describe_camera(camera) for camera in report.cameras) or "no camera"
     broker = "broker connected" if report.is_broker_connected else "no broker"
     troubles = ["the detector does not answer, "] if report.detector_hangs else []
     troubles += [f"model {model.model_id} fails ({model.reason}), " for model in report.models if model.reason]

@@ -30,7 +30,8 @@ def top_tables(view: SiteView, address: str, *, is_connected: bool = True) -> Re
 
 
 def _headline(view: SiteView, address: str) -> Text:
-    parts = [_VERDICTS[view.verdict], f"broker {address}", f"{len(view.cameras)} cameras"]
+    n_cameras = len(view.cameras)
+    parts = [_VERDICTS[view.verdict], f"broker {address}", f"{n_cameras} camera{'' if n_cameras == 1 else 's'}"]
     for disk in view.disks:
         used = 1 - disk.free_bytes / disk.total_bytes if disk.total_bytes else 0.0
         part = f"disk {used:.0%} of {disk.total_bytes / _GIGABYTE:.0f} GB"
