@@ -109,7 +109,7 @@ def resume(
 
 @app.command()
 def stop(context: typer.Context, instance: Instances = None, timeout: Timeout = 10.0, as_json: AsJson = False) -> None:
-    """End instances in order; recordings are closed properly. Under `nvr up` they are started again."""
+    """End instances in order; recordings are closed properly. Under `nvr up` they stay so until a reload."""
     run(context.obj, Audience(instance or (), None, timeout, as_json), "stop")
 
 
