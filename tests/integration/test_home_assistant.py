@@ -108,6 +108,7 @@ SITE = SimulatorConfig(
     fps=12,
     scene_s=30,
     port=0,
+    has_overlay=False,  # the clock that is burnt in moves, and never goes away
     activities=("busy", "sparse", "quiet"),
 )
 
