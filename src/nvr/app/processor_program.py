@@ -227,7 +227,7 @@ class ProcessorProgram:
         return ()
 
     def _reload_by_itself(self) -> None:
-        """Reload for a changed file or a signal: what is wrong with it is told in the log and in the status."""
+        """Reload for a changed file or a signal: what is wrong with it is told in the log."""
         failure: NvrError | None = None
         try:
             told = self.reload()

@@ -11,7 +11,7 @@ from nvr.config.processor import StreamProcessorConfig
 from nvr.config.site import NvrConfig
 from nvr.core.masking import MASK, mask_credentials
 
-_LIVE = frozenset(
+LIVE = frozenset(
     {
         "classes",
         "confidence_threshold",
@@ -136,7 +136,7 @@ def setting_of(field: str) -> str:
 
 def _made_once() -> frozenset[str]:
     # the transport is a setting of each camera here
-    names = StreamProcessorConfig.model_fields.keys() - _LIVE - {"rtsp_transport"}
+    names = StreamProcessorConfig.model_fields.keys() - LIVE - {"rtsp_transport"}
     return frozenset(map(setting_of, names)) | {f"storage.{name}" for name in _MADE_ONCE}
 
 

@@ -5,27 +5,10 @@ from collections.abc import Mapping
 from pydantic import TypeAdapter, ValidationError
 
 from nvr.config.camera import Confidence, MaxFps
+from nvr.config.diff import LIVE
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.errors import ConfigurationError
 from nvr.core.validation import first_problem
-
-LIVE = frozenset(
-    {
-        "classes",
-        "confidence_threshold",
-        "decode",
-        "first_source_id",
-        "full_look_s",
-        "hwaccel",
-        "instance_id",
-        "max_batch",
-        "max_fps",
-        "max_wait_ms",
-        "model_id",
-        "quiet_s",
-    }
-)
-"""All others are about what is made once: connections, sinks, threads."""
 
 OF_CAMERAS = frozenset({"cameras", "stream_uris"})
 """Cameras come, go and change one by one."""
