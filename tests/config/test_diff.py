@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from nvr.config.camera import CameraConfig
 from nvr.config.derive import ProcessorSettings, processor_settings
-from nvr.config.diff import SettingsChange, compare, setting_of
+from nvr.config.diff import LIVE, SettingsChange, compare, setting_of
 from nvr.config.file import parse_config
 from nvr.config.processor import StreamProcessorConfig
 from nvr.config.site import NvrConfig
-from nvr.processor.live_settings import LIVE
 from nvr.recording import service
 
 BASE = """

@@ -2,9 +2,10 @@
 
 import pytest
 
+from nvr.config.diff import LIVE
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.errors import ConfigurationError
-from nvr.processor.live_settings import LIVE, OF_CAMERAS, checked, split_changes
+from nvr.processor.live_settings import OF_CAMERAS, checked, split_changes
 
 BEFORE = StreamProcessorConfig(stream_uris=("rtsp://127.0.0.1/a",), max_fps=5)
 
