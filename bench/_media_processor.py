@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench._programs import end_on_sigterm
 
-from nvr.app.recording_processor import make_processor
+from nvr.app.instance.recording_processor import make_processor
 from nvr.config.processor import StreamProcessorConfig
 from nvr.config.recording import RecordingConfig
 from nvr.detection.detections import Detections, Image

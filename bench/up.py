@@ -24,7 +24,7 @@ from bench._event_log import EventLog, wait_after
 from bench._programs import Programs, accepts, choose_model, default_assets, end_on_sigterm
 from bench._rows import Row, exit_code, print_rows
 
-from nvr.app.spare import CALM_S
+from nvr.app.supervision.spare import CALM_S
 from nvr.bus.local_broker import LOOPBACK, free_port
 from nvr.config.broker import BrokerConfig
 from nvr.control.client import ControlClient

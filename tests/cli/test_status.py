@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nvr.app.running import RunningFile, RunningInfo
+from nvr.app.site.running_file import RunningFile, RunningInfo
 from nvr.bus.local_broker import LocalBroker
 from nvr.config.broker import BrokerConfig
 from nvr.control.connection import InstanceConnection

@@ -3,9 +3,9 @@
 import threading
 from pathlib import Path
 
-from nvr.app.processor_program import ProcessorProgram
-from nvr.app.processor_services import ProcessorServices
-from nvr.app.running_processor import Running
+from nvr.app.instance.program import ProcessorProgram
+from nvr.app.instance.running_processor import Running
+from nvr.app.instance.services import ProcessorServices
 from nvr.bus.local_broker import LocalBroker
 from nvr.config.derive import ProcessorSettings, processor_settings
 from nvr.config.operations import ControlConfig

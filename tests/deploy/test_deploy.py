@@ -14,8 +14,8 @@ import typer.main
 import yaml
 from typer.core import TyperGroup
 
-from nvr.app.site_plan import plan_site
-from nvr.app.up import STOP_S
+from nvr.app.site.plan import plan_site
+from nvr.app.site.up import STOP_S
 from nvr.bus.connection import MqttConnection
 from nvr.bus.local_broker import find_broker, free_port
 from nvr.cli import main

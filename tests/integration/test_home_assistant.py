@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from nvr.app.home_assistant_cameras import HomeAssistantCameras
+from nvr.app.instance.home_assistant_cameras import HomeAssistantCameras
 from nvr.bus.local_broker import LocalBroker
 from nvr.config.broker import BrokerConfig
 from nvr.config.camera import CameraConfig

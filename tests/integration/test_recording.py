@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nvr.app.recording_processor import make_processor
+from nvr.app.instance.recording_processor import make_processor
 from nvr.bus.connection import MqttConnection
 from nvr.bus.local_broker import LocalBroker
 from nvr.config.broker import BrokerConfig

@@ -51,7 +51,7 @@ def find_broker(site: Site) -> "tuple[BrokerConfig, SecretStr | None]":
     Raises:
         ConfigurationError: The file, a variable or an option is wrong.
     """
-    from nvr.app.running import find_running
+    from nvr.app.site.running_file import find_running
     from nvr.config.derive import processor_settings
 
     found = settings.site_reader(site.config, settings.from_flags(site.flags))()

@@ -13,7 +13,7 @@ from nvr.cli.logs import apply_log_settings
 from nvr.core.errors import CancelledError, StreamError
 
 if TYPE_CHECKING:
-    from nvr.app.processor_program import ProcessorProgram
+    from nvr.app.instance.program import ProcessorProgram
     from nvr.config import NvrConfig
     from nvr.config.derive import ProcessorSettings
     from nvr.processor.camera import CameraReport
@@ -80,7 +80,7 @@ def processor(
     the file's. With --tenant, the file's cameras of that tenant. A changed file is applied while it runs, camera by
     camera, as is SIGHUP; `nvr ctl` commands it.
     """
-    from nvr.app.processor_program import ProcessorProgram
+    from nvr.app.instance.program import ProcessorProgram
 
     flags: dict[str, tuple[str, object]] = {
         "streams.rtsp_transport": ("--rtsp-transport", rtsp_transport),

@@ -24,8 +24,8 @@ def find_site(
     Raises:
         ConfigurationError: The file, a variable or an option is wrong.
     """
-    from nvr.app.running import find_running
-    from nvr.app.site_plan import tenants_of
+    from nvr.app.site.plan import tenants_of
+    from nvr.app.site.running_file import find_running
     from nvr.config.derive import processor_settings
 
     site = settings.site_reader(config, settings.from_flags(flags))()

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from nvr.app.site_view import CameraRow, InstanceRow, SiteView, Verdict
+from nvr.app.site.view import CameraRow, InstanceRow, SiteView, Verdict
 
 _MEBIBYTE = 2**20
 _GIGABYTE = 1e9

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 LOADED = (
-    "nvr.app.processor_program",
+    "nvr.app.instance.program",
     "nvr.cli.processor",
     "nvr.processor.model",
     "nvr.detection.load",

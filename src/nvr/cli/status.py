@@ -11,7 +11,7 @@ from nvr.cli.logs import setup_logging
 from nvr.core.errors import BrokerError
 
 if TYPE_CHECKING:
-    from nvr.app.site_view import SiteView
+    from nvr.app.site.view import SiteView
 
 EXIT_UNREACHABLE = 2
 PIPE_WIDTH = 200
@@ -35,8 +35,8 @@ def status(
     Without options it asks the broker of the `nvr up` that runs on this machine, else the one on localhost. The exit
     status is 0 where all is well, 1 where something is not, 2 where nothing can be reached.
     """
-    from nvr.app.observer import Observer
-    from nvr.app.site_view import view_of
+    from nvr.app.site.observer import Observer
+    from nvr.app.site.view import view_of
     from nvr.cli.site_broker import find_site
 
     setup_logging(verbose, quiet_level="ERROR")

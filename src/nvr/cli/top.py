@@ -17,7 +17,7 @@ from nvr.core.errors import BrokerError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nvr.app.observer import Observer
+    from nvr.app.site.observer import Observer
 
 METRICS_WAIT_S = 15.0
 """Counters are told every 10 s, unless configured otherwise."""
@@ -43,8 +43,8 @@ def top(
     """
     from rich.console import Console
 
-    from nvr.app.observer import Observer
-    from nvr.app.site_view import view_of
+    from nvr.app.site.observer import Observer
+    from nvr.app.site.view import view_of
     from nvr.cli.site_broker import find_site
 
     setup_logging(verbose, quiet_level="ERROR")
@@ -72,7 +72,7 @@ def top(
 
 
 def _show_once(observer: "Observer", console: "Console", *, as_json: bool) -> None:
-    from nvr.app.site_view import view_of
+    from nvr.app.site.view import view_of
     from nvr.cli.site_tables import top_tables
 
     view = view_of(observer.observations())
@@ -85,7 +85,7 @@ def _show_once(observer: "Observer", console: "Console", *, as_json: bool) -> No
 def _show_live(observer: "Observer", console: "Console", every_s: float) -> None:
     from rich.live import Live
 
-    from nvr.app.site_view import view_of
+    from nvr.app.site.view import view_of
     from nvr.cli.site_tables import top_tables
 
     stop = threading.Event()

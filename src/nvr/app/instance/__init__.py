@@ -1,0 +1,1 @@
+"""One processor instance as a program of its own: the processor, what records, steers and observes it."""

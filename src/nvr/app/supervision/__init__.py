@@ -1,0 +1,1 @@
+"""Keeps child processes running and ends them in order: knows nothing of cameras."""

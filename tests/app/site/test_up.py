@@ -1,0 +1,355 @@
+"""`nvr up` as its user starts it: real cameras, a real broker, real processes."""
+
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from nvr.app.site.heartbeats import SILENT_S
+from nvr.bus.local_broker import LocalBroker
+from nvr.config.broker import BrokerConfig
+from nvr.control.client import ControlClient
+from tests.app.site.running_up import RunningUp, all_ended, cameras, nvr_up
+from tests.conftest import require_program
+from tests.waiting import DEADLINE_S, wait_until
+
+pytestmark = [pytest.mark.camera, pytest.mark.broker]
+
+
+@pytest.fixture(autouse=True)
+def _needs_mosquitto() -> None:
+    require_program("mosquitto")
+
+
+logger = logging.getLogger(__name__)
+
+
+def note(what: str, seconds: float) -> None:
+    """Leave a figure in the log of the test: `pytest --log-cli-level=INFO` shows it."""
+    logger.info("%s %.2f s", what, seconds)
+
+
+def options(*arguments: str) -> tuple[str, ...]:
+    return ("--model", "motion", "--http", "0", *arguments)
+
+
+def test_uris_alone_are_enough(tmp_path: Path) -> None:
+    with cameras(2) as uris, nvr_up(tmp_path, *options(*uris)) as up:
+        up.wait_for_line("Ctrl-C ends everything")
+        listener = up.listener()
+        listener.wait_for({0, 1})
+        [url] = up.info().wall_urls
+        wait_until(lambda: _live_cameras(url) == 2, "both cameras on the wall page")
+        listener.close()
+        family = up.family()
+        note("ended after", up.stop(signal.SIGINT))
+        assert up.process.returncode == 0
+        assert all_ended(family)
+        assert "Traceback" not in up.output
+        assert list((tmp_path / "run").iterdir()) == []
+
+
+def _live_cameras(url: str) -> int:
+    try:
+        state = httpx.get(f"{url}api/state.json").json()
+    except httpx.HTTPError:
+        return 0
+    return sum(camera["state"] == "live" for camera in state["cameras"])
+
+
+def test_a_killed_processor_is_back_with_its_cameras(tmp_path: Path) -> None:
+    with cameras(4) as uris, nvr_up(tmp_path, *options(*uris, "--processors", "2", "--no-wall")) as up:
+        listener = up.listener()
+        listener.wait_for({0, 1, 2, 3})
+        other = up.child("processor", "processor-2")
+        began_s = time.monotonic()
+        up.child("processor", "processor-1").kill()
+        back_s = listener.wait_for({0, 2}, since_s=began_s + 0.3) + 0.3
+        note("cameras of a killed processor were back after", back_s)
+        assert up.child("processor", "processor-2") == other, "the other one was left alone"
+        up.wait_for_line("processor-1 killed by SIGKILL", "started again now")
+        listener.close()
+
+
+def test_nothing_is_left_of_it_when_it_is_killed(tmp_path: Path) -> None:
+    with cameras(1) as uris, nvr_up(tmp_path, *options(*uris)) as up:
+        listener = up.listener()
+        listener.wait_for({0})
+        listener.close()
+        family = up.family()
+        assert len(family) == 6, "broker, processor and wall, each with its guard"
+        up.process.kill()
+        wait_until(lambda: all_ended(family), "every process has ended")
+
+
+def test_recordings_are_closed_when_it_ends(tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    with (
+        cameras(2) as uris,
+        nvr_up(tmp_path, *options(*uris, "--recordings", str(tmp_path / "records"), "--record", "continuous")) as up,
+    ):
+        listener = up.listener()
+        listener.wait_for({0, 1})
+        recording = tmp_path / "records"
+        wait_until(lambda: len(list(recording.rglob("*.mp4*"))) >= 2, "both cameras are recorded")
+        listener.close()
+        note("ended after", up.stop())
+        assert up.process.returncode == 0
+    verified = subprocess.run(
+        [sys.executable, "-m", "nvr", "recordings", "verify", "--root", str(recording)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert len(list(recording.rglob("*.mp4"))) >= 2
+
+
+def test_a_killed_broker_is_back_on_its_port_and_everybody_finds_it(tmp_path: Path) -> None:
+    with cameras(1) as uris, nvr_up(tmp_path, *options(*uris, "--no-wall")) as up:
+        listener = up.listener()
+        listener.wait_for({0})
+        port, processor = up.info().broker_port, up.child("processor", "processor-1")
+        began_s = time.monotonic()
+        up.broker().kill()
+        back_s = listener.wait_for({0}, since_s=began_s + 0.5)
+        note("events were back after a killed broker after", back_s + 0.5)
+        assert up.info().broker_port == port
+        assert up.child("processor", "processor-1") == processor
+        listener.close()
+
+
+def test_a_crash_loop_is_told_and_harms_nobody_else(tmp_path: Path) -> None:
+    with cameras(1) as uris, socket.create_server(("127.0.0.1", 0)) as taken:
+        config = tmp_path / "nvr.yaml"
+        config.write_text(f"models: {{model_id: motion}}\nwall: {{http_port: 0}}\ncameras: [{{uri: '{uris[0]}'}}]\n")
+        with nvr_up(tmp_path) as up:
+            listener = up.listener()
+            listener.wait_for({0})
+            [url] = up.info().wall_urls
+            port = int(re.findall(r":(\d+)/", url)[0])
+            assert port != taken.getsockname()[1]
+            up.child("wall").kill()
+            with Occupied(port):
+                line = up.wait_for_line("wall has failed")
+            assert "time in a row" in line or "tried again" in line
+            listener.wait_for({0}, since_s=time.monotonic())
+            listener.close()
+
+
+class Occupied:
+    """Takes a port as soon as it is free."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.socket()
+        self._port = port
+
+    def __enter__(self) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+        def is_taken() -> bool:
+            try:
+                self._socket.bind(("127.0.0.1", self._port))
+            except OSError:
+                return False
+            self._socket.listen()
+            return True
+
+        wait_until(is_taken, "the port of the killed wall is free")
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+
+def test_a_second_one_with_the_same_state_refuses(tmp_path: Path) -> None:
+    with cameras(1) as uris, nvr_up(tmp_path, *options(*uris)) as up:
+        up.info()
+        with nvr_up(tmp_path, *options(*uris)) as second:
+            assert second.process.wait(60) == 2
+            second._reader.join(60)
+            assert f"runs already, as process {up.process.pid}" in second.output
+
+
+def test_cameras_come_and_go_with_the_file_and_the_others_miss_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "nvr.yaml"
+
+    def write(uris: list[str]) -> None:
+        lines = [f"  - {{name: cam{i}, uri: '{uri}', decode: all}}" for i, uri in enumerate(uris)]
+        part = tmp_path / "part"
+        settings = "models: {model_id: motion}\nstreams: {max_fps: null}\nwall: {enabled: false}\n"
+        part.write_text("\n".join([settings, "cameras:", *lines]))
+        part.replace(config)
+
+    with cameras(3) as uris:
+        write(uris[:2])
+        with nvr_up(tmp_path) as up:
+            listener = up.listener()
+            listener.wait_for({0, 1})
+            processor = up.child("processor", "processor-1")
+            began_s = time.monotonic()
+            write(uris)
+            added_s = listener.wait_for({2}, since_s=began_s)
+            note("a camera that was added to the file had its first event after", added_s)
+            began_s = time.monotonic()
+            write(uris[:2])
+            up.wait_for_line("the settings were read: 2 cameras")
+            config.write_text("cameras: [{url: 1}]\n")
+            line = up.wait_for_line("the settings stay as they were")
+            assert "nvr.yaml:1:" in line
+            assert up.child("processor", "processor-1") == processor
+            listener.wait_for({0, 1}, since_s=time.monotonic())
+            for source_id in (0, 1):
+                frame_ids = [event.frame_id for event in listener.events(source_id)]
+                assert frame_ids == list(range(frame_ids[0], frame_ids[0] + len(frame_ids)))
+            listener.close()
+
+
+def test_a_camera_keeps_its_number_over_restarts(tmp_path: Path) -> None:
+    config = tmp_path / "nvr.yaml"
+    settings = "models: {model_id: motion}\nwall: {enabled: false}\ncameras:\n"
+    with cameras(2) as uris:
+        config.write_text(settings + "".join(f"  - {{name: c{i}, uri: '{uri}'}}\n" for i, uri in enumerate(uris)))
+        with nvr_up(tmp_path) as up:
+            up.wait_for_line("1: c1")
+            up.stop()
+        config.write_text(settings + f"  - {{name: c1, uri: '{uris[1]}'}}\n")
+        with nvr_up(tmp_path) as up:
+            up.wait_for_line("1: c1")
+            up.stop()
+
+
+def test_an_own_broker_is_used_and_waited_for(tmp_path: Path, mosquitto: LocalBroker) -> None:
+    mosquitto.stop()
+    broker = ("--mqtt-host", mosquitto.host, "--mqtt-port", str(mosquitto.port), "--no-wall")
+    with cameras(1) as uris, nvr_up(tmp_path, *options(*uris, *broker)) as up:
+        up.wait_for_line(f"broker {mosquitto.host}:{mosquitto.port} cannot be reached")
+        mosquitto.restart()
+        listener = up.listener()
+        listener.wait_for({0})
+        listener.close()
+        assert not any(member.name() == "mosquitto" for member in up.family())
+
+
+def test_passwords_of_cameras_are_read_by_nobody_else(tmp_path: Path) -> None:
+    uri = "rtsp://admin:hunter22@127.0.0.1:1/stream"
+    with nvr_up(tmp_path, *options(uri, "--no-wall")) as up:
+        up.wait_for_line("Ctrl-C ends everything")
+        files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+        holding = [path for path in files if "hunter22" in path.read_text()]
+        assert [path.name for path in holding] == ["processor-1.yaml"]
+        assert holding[0].stat().st_mode & 0o777 == 0o600
+        assert holding[0].parent.stat().st_mode & 0o777 == 0o700
+        for member in up.family():
+            assert "hunter22" not in " ".join(member.cmdline())
+        up.stop()
+        assert "hunter22" not in up.output
+        assert not holding[0].exists()
+
+
+def test_it_answers_commands_itself(tmp_path: Path) -> None:
+    with cameras(1) as uris, nvr_up(tmp_path, *options(*uris, "--no-wall")) as up:
+        up.wait_for_line("Ctrl-C ends everything")
+        info = up.info()
+        client = ControlClient(BrokerConfig(host=info.broker_host, port=info.broker_port))
+        client.start()
+        wait_until(lambda: len(client.registry.alive()) == 2, "processor and supervisor")
+        (ping,) = client.send("ping", targets=("processor-supervisor",))
+        assert isinstance(ping.result, dict)
+        assert ping.result["state"] in {"starting", "running"}
+        assert isinstance(ping.result["uptime_s"], float)
+        (status,) = client.send("status", targets=("processor-supervisor",))
+        assert status.is_ok
+        (reload,) = client.send("reload", targets=("processor-supervisor",))
+        assert reload.is_ok
+        client.stop()
+
+
+def test_sighup_reads_the_file_anew(tmp_path: Path) -> None:
+    with cameras(1) as uris:
+        config = tmp_path / "nvr.yaml"
+        config.write_text(f"models: {{model_id: motion}}\nwall: {{enabled: false}}\ncameras: [{{uri: '{uris[0]}'}}]\n")
+        with nvr_up(tmp_path) as up:
+            up.wait_for_line("Ctrl-C ends everything")
+            os.kill(up.process.pid, signal.SIGHUP)
+            up.wait_for_line("the settings were read: nothing has changed")
+
+
+def test_no_file_and_no_camera_is_one_sentence(tmp_path: Path) -> None:
+    with nvr_up(tmp_path) as up:
+        assert up.process.wait(60) == 2
+        up._reader.join(60)
+        assert up.output.startswith("nvr: there is no nvr.yaml here")
+
+
+def test_a_service_manager_hears_of_start_reload_and_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, cameras(1) as uris:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+        with nvr_up(tmp_path, *options(*uris, "--no-wall")) as up:
+            assert manager.recv(1000).startswith(b"READY=1\nSTATUS=2 of 2 processes run")
+            heard = b""
+            while b"WATCHDOG=1" not in heard:
+                heard = manager.recv(1000)
+            os.kill(up.process.pid, signal.SIGHUP)
+            while not heard.startswith(b"RELOADING=1"):
+                heard = manager.recv(1000)
+            while not heard.startswith(b"READY=1"):
+                heard = manager.recv(1000)
+            up.process.send_signal(signal.SIGTERM)
+            while heard != b"STOPPING=1":
+                heard = manager.recv(1000)
+
+
+def test_cameras_move_to_a_processor_that_has_nothing_to_do(tmp_path: Path) -> None:
+    config = tmp_path / "nvr.yaml"
+    settings = (
+        "models: {model_id: motion}\nwall: {enabled: false}\nmetrics: {interval_s: 1}\n"
+        "processors: {count: 2, rebalance_s: 10}\ncameras:\n"
+    )
+
+    def write(uris: dict[int, str]) -> None:
+        part = tmp_path / "part"
+        part.write_text(settings + "".join(f"  - {{name: c{i}, uri: '{uri}'}}\n" for i, uri in uris.items()))
+        part.replace(config)
+
+    with cameras(4) as uris:
+        write(dict(enumerate(uris)))
+        with nvr_up(tmp_path) as up:
+            listener = up.listener()
+            listener.wait_for({0, 1, 2, 3})
+            first = up.child("processor", "processor-1")
+            write({0: uris[0], 2: uris[2]})
+            up.wait_for_line("the settings were read: 2 cameras")
+            up.wait_for_line("1 cameras moved to a less loaded processor")
+            listener.wait_for({0, 2}, since_s=time.monotonic() + 0.5)
+            wait_until(lambda: _runs(up, "processor-2"), "the other one runs again")
+            assert up.child("processor", "processor-1") == first
+            listener.close()
+
+
+def _runs(up: RunningUp, instance: str) -> bool:
+    """Tell whether a processor runs, be it one that was in waiting, whose command line says something else."""
+    return sum(f"{instance} was started" in line for line in up.lines) > sum(
+        f"{instance} ended" in line or f"{instance} killed" in line for line in up.lines
+    )
+
+
+@pytest.mark.timeout(240)
+def test_a_processor_that_hangs_is_started_anew(tmp_path: Path) -> None:
+    with cameras(1) as uris, nvr_up(tmp_path, *options(*uris, "--no-wall")) as up:
+        listener = up.listener()
+        listener.wait_for({0})
+        up.child("processor", "processor-1").suspend()
+        up.wait_for_line("processor-1 runs but has not been heard for", deadline_s=SILENT_S + DEADLINE_S)
+        listener.wait_for({0}, since_s=time.monotonic())
+        listener.close()

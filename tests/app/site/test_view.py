@@ -1,0 +1,59 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from nvr.app.site.view import Observation, Verdict, view_of
+from nvr.control.registry import KnownInstance, Presence
+from nvr.events.instance_metrics import CameraMetrics, InstanceMetrics
+from nvr.events.instance_status import CameraStatus, InstanceStatus
+
+
+def seen(
+    *states: str, instance: str = "running", presence: Presence = Presence.ALIVE, reason: str | None = None
+) -> Observation:
+    cameras = tuple(CameraStatus(source_id=i, name=f"c{i}", state=state) for i, state in enumerate(states))
+    status = InstanceStatus.model_validate(
+        {"instance_id": "p", "state": instance, "cameras": cameras, "reason": reason}
+    )
+    return Observation(None, KnownInstance(status, presence, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("observations", "verdict"),
+    [
+        ([seen("running", "paused", "ended")], Verdict.WELL),
+        ([seen("running", "connecting")], Verdict.UNWELL),
+        ([seen("running", instance="degraded")], Verdict.UNWELL),
+        ([seen("running"), seen("running", presence=Presence.STALE)], Verdict.UNWELL),
+        ([seen("running", presence=Presence.STALE)], Verdict.UNREACHABLE),
+        ([seen(instance="offline", presence=Presence.OFFLINE, reason="connection lost")], Verdict.UNREACHABLE),
+        ([seen("running"), seen(instance="offline", presence=Presence.OFFLINE, reason="stopped")], Verdict.WELL),
+        ([], Verdict.UNREACHABLE),
+    ],
+)
+def test_all_is_well_only_if_each_is(observations: list[Observation], verdict: Verdict) -> None:
+    assert view_of(observations).verdict is verdict
+
+
+def test_frames_that_were_left_out_on_purpose_are_not_lost() -> None:
+    camera = CameraMetrics(
+        source_id=0, frames_in=9, decoded=9, analysed=1, dropped={"asleep": 5, "paused": 1, "skipped": 2, "new": 3}
+    )
+    metrics = InstanceMetrics(
+        instance_id="p", timestamp=datetime(2026, 1, 1, tzinfo=UTC), uptime_s=1, cameras=(camera,)
+    )
+    observation = seen("running")
+    [row] = view_of([Observation("acme", observation.known, metrics, {0: 0.5})]).cameras
+    assert (row.lost_frames, row.cpu_percent, row.instance) == (5, 50.0, "acme/p")
+
+
+def test_cameras_of_an_instance_that_hangs_are_shown_so() -> None:
+    [row] = view_of([seen("running", presence=Presence.STALE)]).cameras
+    assert (row.state, row.is_well) == ("stale", False)
+
+
+def test_a_camera_that_pauses_with_its_connection_is_shown_so() -> None:
+    camera = CameraStatus(source_id=0, name="c", state="running", is_detecting=False)
+    status = InstanceStatus(instance_id="p", state="paused", cameras=(camera,))
+    [row] = view_of([Observation(None, KnownInstance(status, Presence.ALIVE, 0.0))]).cameras
+    assert (row.state, row.is_well, row.reason) == ("running", True, "not looked at")
