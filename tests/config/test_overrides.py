@@ -67,7 +67,17 @@ def test_every_setting_of_every_section_has_a_variable() -> None:
 
 
 def test_other_variables_are_no_settings() -> None:
-    others = {"NVR_ASSETS_DIR": "x", "NVR_MQTT_PASSWORD": "y", "PATH": "z", "XNVR_BROKER__PORT": "w"}
+    others = {
+        "NVR_ASSETS_DIR": "x",
+        "NVR_MQTT_PASSWORD": "y",
+        "NVR_OFFLINE": "1",
+        "NVR_PORT": "tcp://10.0.0.1:80",
+        "NVR_BROKER_PORT": "tcp://10.0.0.1:1883",
+        "NVR_BROKER_SERVICE_HOST": "10.0.0.1",
+        "PATH": "z",
+        "XNVR_BROKER__PORT": "w",
+        "LOG": "1",
+    }
     assert from_environment(others) == ()
     assert without_settings({**others, "NVR_BROKER__PORT": "1"}) == others
 
@@ -80,7 +90,13 @@ def test_other_variables_are_no_settings() -> None:
             "NVR_BROKER__PASWORD: there is no such setting, did you mean NVR_BROKER__PASS",
         ),
         ({"NVR_STREAM__MAX_FPS": "1"}, "did you mean NVR_STREAMS__MAX_FPS? (environment)"),
-        ({"NVR_CAMERAS__0__URI": "x"}, "NVR_CAMERAS__0__URI: there is no such setting"),
+        ({"NVR_BROKER__HOTS": "x"}, "did you mean NVR_BROKER__HOST? (environment)"),
+        ({"NVR_CAMERAS__0__URI": "x"}, "NVR_CAMERAS__0__URI: cameras are set in the file only (environment)"),
+        ({"NVR_TENANTS": "[a]"}, "NVR_TENANTS: tenants are set in the file only (environment)"),
+        ({"NVR_STREAMS": "7"}, "NVR_STREAMS: names a whole section, and each setting has a variable of its own, such"),
+        ({"NVR_LOG": "{level: debug}"}, "such as NVR_LOG__LEVEL (environment)"),
+        ({"NVR_STREAMS_MAX_FPS": "7"}, "there is no such setting, did you mean NVR_STREAMS__MAX_FPS? (environment)"),
+        ({"NVR_HOME_ASSISTANT_ENABLED": "true"}, "did you mean NVR_HOME_ASSISTANT__ENABLED? (environment)"),
         ({"NVR___": "x"}, "NVR___: there is no such setting (environment)"),
         ({"NVR_WALL__HTTP_PORT": "x"}, "wall.http_port: Input should be a valid integer"),
         ({"NVR_WALL__HTTP_PORT": "[1"}, "wall.http_port: is not YAML: "),

@@ -16,6 +16,7 @@ from nvr.config.yaml_tree import compose, content_of
 
 PREFIX = "NVR_"
 _SEPARATOR = "__"
+_SHOWN_AT_MOST = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def variable_of(section: str, setting: str) -> str:
 
 
 def is_setting_variable(name: str) -> bool:
-    """Tell whether a variable is meant as a setting: `NVR_<SECTION>__<SETTING>`."""
+    """Tell whether a variable is written as a setting is: `NVR_<SECTION>__<SETTING>`."""
     return name.startswith(PREFIX) and _SEPARATOR in name
 
 
@@ -58,7 +59,8 @@ def from_environment(environment: Mapping[str, str]) -> tuple[Override, ...]:
     variable that is set to nothing means null where a setting may be.
 
     Raises:
-        SettingsError: There is no such section or setting, or a value is no YAML; holds all such problems.
+        SettingsError: There is no such section or setting, a variable is written otherwise and can only be meant as
+            one, or a value is no YAML; holds all such problems.
     """
     known = {
         variable_of(section, setting): (section, setting, field.annotation)
@@ -66,9 +68,10 @@ def from_environment(environment: Mapping[str, str]) -> tuple[Override, ...]:
         for setting, field in model.model_fields.items()
     }
     problems, overrides = list[Problem](), list[Override]()
-    for name in sorted(filter(is_setting_variable, environment)):
+    for name in sorted(environment):
         if name not in known:
-            problems.append(Problem((), _unknown_variable(name, known), "environment"))
+            if (mistake := _mistake_in(name, environment[name], known)) is not None:
+                problems.append(Problem((), mistake, "environment"))
             continue
         section, setting, annotation = known[name]
         try:
@@ -110,10 +113,29 @@ def with_overrides(content: object, overrides: Iterable[Override]) -> object:
     return changed
 
 
-def _unknown_variable(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name[:120], known, n=1, cutoff=0.75)
-    shown = name[:120] if name.isprintable() else repr(name[:120])
-    return f"{shown}: there is no such setting{f', did you mean {near[0]}?' if near else ''}"
+def _mistake_in(name: str, value: str, known: Iterable[str]) -> str | None:
+    """Return what is wrong with a variable that is no setting; None for one that is for something else."""
+    if not name.startswith(PREFIX):
+        return None
+    section = name.removeprefix(PREFIX).partition(_SEPARATOR)[0].lower()
+    shown = name[:_SHOWN_AT_MOST] if name.isprintable() else repr(name[:_SHOWN_AT_MOST])
+    if section in NvrConfig.model_fields.keys() - sections().keys():
+        return f"{shown}: {section} are set in the file only"
+    if is_setting_variable(name):
+        near = _nearest(name, section, known)
+        return f"{shown}: there is no such setting{f', did you mean {near}?' if near else ''}"
+    if section in sections():
+        example = variable_of(section, next(iter(sections()[section].model_fields)))
+        return f"{shown}: names a whole section, and each setting has a variable of its own, such as {example}"
+    # Kubernetes and Docker set NVR_BROKER_PORT=tcp://… for a service that is called nvr-broker
+    meant = None if "://" in value else next((each for each in known if each.replace("__", "_") == name), None)
+    return None if meant is None else f"{shown}: there is no such setting, did you mean {meant}?"
+
+
+def _nearest(name: str, section: str, known: Iterable[str]) -> str | None:
+    within = [each for each in known if each.startswith(f"{PREFIX}{section.upper()}{_SEPARATOR}")]
+    near = get_close_matches(name[:_SHOWN_AT_MOST], within or known, n=1, cutoff=0.75)
+    return near[0] if near else None
 
 
 def _value(text: str, annotation: object, name: str) -> object:
