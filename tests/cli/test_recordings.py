@@ -102,9 +102,27 @@ def test_ls_takes_only_what_was_asked_for(root: Path) -> None:
     assert found("--kind", "event") == 1
     assert found("--kind", "event", "--kind", "continuous") == 6
     assert found("--tenant", "default") == 6
-    assert found("--tenant", "other") == 0
     assert found("--camera", "3", "--from", FROM, "--to", (START + timedelta(seconds=3)).isoformat()) == 2
     assert found("--from", "-1s") == found("--to", "-99999d") == 0
+
+
+def test_a_tenant_without_recordings_is_an_error_unless_the_file_names_it(root: Path, media: bytes) -> None:
+    put(SegmentIndex(root), media, START, tenant="acme")
+    assert json.loads(output("ls", "--root", root, "--json", "--tenant", "acme"))["summary"]["segments"] == 1
+    span = ("--camera", "3", "--from", FROM, "--to", TO, "--root", root, "--tenant", "acmee")
+    for command in (
+        ("ls", *span),
+        ("verify", *span),
+        ("export", *span, "--out", root / "a.mp4"),
+        ("protect", *span),
+        ("unprotect", *span),
+    ):
+        error = run(*command).exception
+        assert isinstance(error, ConfigurationError)
+        assert str(error) == "there is no tenant acmee, did you mean acme?"
+    file = root / "nvr.yaml"
+    file.write_text("tenants: [{name: acmee}]\n", encoding="utf-8")
+    assert output("ls", "--root", root, "--config", file, "--tenant", "acmee").startswith("nothing")
 
 
 def test_ls_gives_programs_everything_as_json(root: Path, media: bytes) -> None:

@@ -150,6 +150,9 @@ def test_what_runs_on_this_machine_is_found_with_all_its_tenants(instances: Inst
         assert result.returncode == 1
         assert "acme/processor-1" in result.stdout
         assert run("status", None, "--tenant", "acme", folder=tmp_path).stdout.count("processor-1") == 2
+        for command in (("status",), ("top", "--once")):
+            refused = run(command[0], None, *command[1:], "--tenant", "acne", folder=tmp_path)
+            assert (refused.returncode, refused.stderr) == (2, "nvr: there is no tenant acne, did you mean acme?\n")
 
 
 def metrics(uptime_s: float) -> InstanceMetrics:

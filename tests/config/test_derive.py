@@ -116,6 +116,14 @@ def test_a_tenant_of_no_valid_name_is_a_configuration_error(told: Callable[..., 
         told(NvrConfig(), tenant="status")
 
 
+@pytest.mark.parametrize("told", [processor_settings, wall_settings])
+def test_a_tenant_that_is_not_declared_is_refused_with_the_nearest_that_is(told: Callable[..., object]) -> None:
+    with pytest.raises(ConfigurationError, match=r"^there is no tenant acmee, did you mean acme\?$"):
+        told(site(), tenant="acmee")
+    with pytest.raises(ConfigurationError, match=r"^there is no tenant acme, there is only the unnamed one$"):
+        told(NvrConfig(), tenant="acme")
+
+
 def test_a_wall_shows_the_smaller_streams_under_the_numbers_of_events() -> None:
     told = wall_settings(site())
     assert [(camera.source_id, camera.uri, camera.name) for camera in told.numbered_cameras] == [

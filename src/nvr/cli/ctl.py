@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from nvr.cli import options
+from nvr.cli.broker_options import Asked, with_broker_options
 from nvr.cli.ctl_run import MORE_THAN_THE_MODEL_S, Audience, Site, read_values, run
 from nvr.cli.logs import setup_logging
 
@@ -25,17 +26,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
 
 
 @app.callback()
+@with_broker_options
 def ctl(
     context: typer.Context,
-    config: options.ConfigFile = None,
-    mqtt_host: options.MqttHost = None,
-    mqtt_port: options.MqttPort = None,
-    mqtt_username: options.MqttUsername = None,
-    mqtt_password: options.MqttPassword = None,
-    mqtt_tls: options.MqttTls = None,
-    mqtt_ca_file: options.MqttCaFile = None,
-    mqtt_cert_file: options.MqttCertFile = None,
-    mqtt_key_file: options.MqttKeyFile = None,
+    asked: Asked,
     tenant: options.Tenant = None,
     verbose: options.Verbose = False,
 ) -> None:
@@ -47,17 +41,7 @@ def ctl(
     with an error or not at all.
     """
     setup_logging(verbose, quiet_level="ERROR")
-    flags: dict[str, tuple[str, object]] = {
-        "broker.host": ("--mqtt-host", mqtt_host),
-        "broker.port": ("--mqtt-port", mqtt_port),
-        "broker.username": ("--mqtt-username", mqtt_username),
-        "broker.password": ("--mqtt-password", mqtt_password),
-        "broker.tls": ("--mqtt-tls", mqtt_tls),
-        "broker.ca_file": ("--mqtt-ca-file", mqtt_ca_file),
-        "broker.cert_file": ("--mqtt-cert-file", mqtt_cert_file),
-        "broker.key_file": ("--mqtt-key-file", mqtt_key_file),
-    }
-    context.obj = Site(config, tenant, flags)
+    context.obj = Site(asked, tenant)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""How `nvr ctl` finds the broker, sends a command and tells what came of it."""
+"""How `nvr ctl` sends a command and tells what came of it."""
 
 import getpass
 import json
@@ -6,19 +6,17 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from nvr.cli import settings
+from nvr.cli.broker_options import Asked, find_broker
 from nvr.cli.ctl_text import cameras_text, lines_of, sources_of, to_json
 from nvr.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue, SecretStr
+    from pydantic import JsonValue
 
-    from nvr.config.broker import BrokerConfig
     from nvr.control.client import ControlClient, Reply
 
 EXIT_FAILED = 1
@@ -29,10 +27,8 @@ MORE_THAN_THE_MODEL_S = 5.0
 class Site:
     """Whom to talk to."""
 
-    config: Path | None
+    asked: Asked
     tenant: str | None
-    flags: dict[str, tuple[str, object]]
-    """Options by their setting, as for `settings.from_flags`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +39,6 @@ class Audience:
     source_ids: Sequence[int] | None = None
     timeout_s: float = 10.0
     as_json: bool = False
-
-
-def find_broker(site: Site) -> "tuple[BrokerConfig, SecretStr | None]":
-    """Return the broker of the options, of the file, of the `nvr up` that runs here, or the usual one; and the key.
-
-    Raises:
-        ConfigurationError: The file, a variable or an option is wrong.
-    """
-    from nvr.app.site.running_file import find_running
-    from nvr.config.derive import processor_settings
-
-    found = settings.site_reader(site.config, settings.from_flags(site.flags))()
-    broker = processor_settings(found.model_copy(update={"cameras": (), "tenants": ()})).stream.broker
-    running = find_running(os.environ) if found.broker.host is None else None
-    if running is not None:
-        broker = broker.model_copy(update={"host": running.broker_host, "port": running.broker_port})
-    return broker, found.control.key
 
 
 def run(
@@ -81,9 +60,9 @@ def run(
     """
     from nvr.control.client import ControlClient
 
-    broker, key = find_broker(site)
+    found = find_broker(site.asked, site.tenant)
     told = dict(params or {})
-    with ControlClient(broker, tenant=site.tenant, key=key, issuer=_issuer()) as client:
+    with ControlClient(found.broker, tenant=site.tenant, key=found.key, issuer=_issuer()) as client:
         targets = audience.instances or (_only_instance(client) if needs_one else ("*",))
         replies = client.send(
             command, told, targets=targets, source_ids=audience.source_ids, timeout_s=audience.timeout_s
@@ -92,7 +71,7 @@ def run(
     if audience.as_json:
         typer.echo(to_json(command, replies, missing))
     else:
-        where = f"broker {broker.host}:{broker.port}" + (f", tenant {site.tenant}" if site.tenant else "")
+        where = f"broker {found.broker.host}:{found.broker.port}" + (f", tenant {site.tenant}" if site.tenant else "")
         _print(replies, command, told, missing, where)
     if missing or not replies or not all(reply.is_ok for reply in replies):
         raise typer.Exit(EXIT_FAILED)

@@ -63,6 +63,7 @@ TopicPrefix = Annotated[
     ),
 ]
 Tenant = Annotated[str | None, typer.Option(help="Tenant whose topics are used.", rich_help_panel=_BROKER)]
+OnlyTenant = Annotated[str | None, typer.Option(help="Only this tenant; by default all that are known.")]
 Decode = Annotated[
     str | None,
     typer.Option(

@@ -80,7 +80,7 @@ def list_command(
     from nvr.recording.segment import SegmentKind
 
     kinds = [SegmentKind(name) for name in kind] if kind else None
-    with open_for_reading(root, config) as (index, policy):
+    with open_for_reading(root, config, tenant) as (index, policy):
         span = _time(start), _time(end)
         summary = index.summarise(tenant, camera, *span, kinds)
         count = sum(part.total.segments for part in summary.values())
@@ -124,7 +124,7 @@ def verify(
 
     if names_only and deep:
         raise typer.BadParameter("--names-only opens no file, --deep decodes all: give one of them")
-    with open_for_reading(root, config, is_completed=False) as (index, _):
+    with open_for_reading(root, config, tenant, is_completed=False) as (index, _):
         cameras: frozenset[CameraKey] | None = None
         if tenant is not None or camera is not None:
             known = {*cameras_of(index.root, lambda _: None), *index.cameras()}
@@ -206,7 +206,7 @@ def export(
     from nvr.media.mp4_export import export as make_clip
 
     begins, ends = _range(start, end)
-    with open_for_reading(root, config) as (index, _):
+    with open_for_reading(root, config, tenant) as (index, _):
         pieces = [(index.root / one.path, one.start) for one in index.find(tenant, camera, begins, ends)]
     if not pieces:
         raise InvalidInputError(
@@ -245,7 +245,7 @@ def protect(
     from nvr.cli.recording_text import counted
     from nvr.recording.segment import DELETABLE_KINDS, SegmentKind
 
-    with open_for_writing(root, config) as index:
+    with open_for_writing(root, config, tenant) as index:
         segments = index.find(tenant, camera, *_range(start, end), DELETABLE_KINDS)
         changed = _change(index, segments, SegmentKind.PROTECTED)
     typer.echo(f"{counted(changed, 'segment')} of camera {camera} protected now")
@@ -266,7 +266,7 @@ def unprotect(
     from nvr.cli.recording_text import counted
     from nvr.recording.segment import SegmentKind
 
-    with open_for_writing(root, config) as index:
+    with open_for_writing(root, config, tenant) as index:
         segments = index.find(tenant, camera, *_range(start, end), (SegmentKind.PROTECTED,))
         changed = _change(index, segments, SegmentKind(kind))
     typer.echo(f"{counted(changed, 'segment')} of camera {camera} no longer protected")

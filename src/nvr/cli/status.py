@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvr.cli import options
+from nvr.cli.broker_options import Asked, find_broker, with_broker_options
 from nvr.cli.logs import setup_logging
 from nvr.core.errors import BrokerError
 
@@ -18,16 +19,11 @@ PIPE_WIDTH = 200
 """Columns where the output goes to a program: a table is not wrapped for a terminal that is none."""
 
 
+@with_broker_options
 def status(
+    asked: Asked,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object instead of tables.")] = False,
-    config: options.ConfigFile = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant; by default all that are known.")] = None,
-    mqtt_host: options.MqttHost = None,
-    mqtt_port: options.MqttPort = None,
-    mqtt_username: options.MqttUsername = None,
-    mqtt_password: options.MqttPassword = None,
-    mqtt_tls: options.MqttTls = None,
-    mqtt_ca_file: options.MqttCaFile = None,
+    tenant: options.OnlyTenant = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Show every instance and camera as the broker knows them.
@@ -37,19 +33,11 @@ def status(
     """
     from nvr.app.site.observer import Observer
     from nvr.app.site.view import view_of
-    from nvr.cli.site_broker import find_site
 
     setup_logging(verbose, quiet_level="ERROR")
-    flags: dict[str, tuple[str, object]] = {
-        "broker.host": ("--mqtt-host", mqtt_host),
-        "broker.port": ("--mqtt-port", mqtt_port),
-        "broker.username": ("--mqtt-username", mqtt_username),
-        "broker.password": ("--mqtt-password", mqtt_password),
-        "broker.tls": ("--mqtt-tls", mqtt_tls),
-        "broker.ca_file": ("--mqtt-ca-file", mqtt_ca_file),
-    }
+    found = find_broker(asked, tenant)
     try:
-        with Observer(*find_site(config, tenant, flags)) as observer:
+        with Observer(found.broker, found.tenants if tenant is None else (tenant,)) as observer:
             view, address = view_of(observer.observations()), observer.address
     except BrokerError as error:
         typer.secho(f"nvr: {error}", fg=typer.colors.RED, err=True)

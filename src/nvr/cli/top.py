@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvr.cli import options
+from nvr.cli.broker_options import Asked, find_broker, with_broker_options
 from nvr.cli.logs import setup_logging
 from nvr.cli.status import EXIT_UNREACHABLE, PIPE_WIDTH, to_json
 from nvr.core.errors import BrokerError
@@ -23,18 +24,13 @@ METRICS_WAIT_S = 15.0
 """Counters are told every 10 s, unless configured otherwise."""
 
 
+@with_broker_options
 def top(
+    asked: Asked,
     once: Annotated[bool, typer.Option("--once", help="Show it once, with counters, and end.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --once: write one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As --once, as one JSON object.")] = False,
     every: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds from one picture to the next.")] = 1.0,
-    config: options.ConfigFile = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant; by default all that are known.")] = None,
-    mqtt_host: options.MqttHost = None,
-    mqtt_port: options.MqttPort = None,
-    mqtt_username: options.MqttUsername = None,
-    mqtt_password: options.MqttPassword = None,
-    mqtt_tls: options.MqttTls = None,
-    mqtt_ca_file: options.MqttCaFile = None,
+    tenant: options.OnlyTenant = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Show cameras with frame rates, losses, latency and CPU as they change; q or Ctrl-C ends it.
@@ -45,21 +41,13 @@ def top(
 
     from nvr.app.site.observer import Observer
     from nvr.app.site.view import view_of
-    from nvr.cli.site_broker import find_site
 
     setup_logging(verbose, quiet_level="ERROR")
-    flags: dict[str, tuple[str, object]] = {
-        "broker.host": ("--mqtt-host", mqtt_host),
-        "broker.port": ("--mqtt-port", mqtt_port),
-        "broker.username": ("--mqtt-username", mqtt_username),
-        "broker.password": ("--mqtt-password", mqtt_password),
-        "broker.tls": ("--mqtt-tls", mqtt_tls),
-        "broker.ca_file": ("--mqtt-ca-file", mqtt_ca_file),
-    }
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    found = find_broker(asked, tenant)
     try:
-        with Observer(*find_site(config, tenant, flags)) as observer:
-            if once or not sys.stdout.isatty():
+        with Observer(found.broker, found.tenants if tenant is None else (tenant,)) as observer:
+            if once or as_json or not sys.stdout.isatty():
                 observer.wait_for_metrics(METRICS_WAIT_S)
                 _show_once(observer, console, as_json=as_json)
             else:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from nvr.config.broker import BrokerConfig
 from nvr.config.camera import CameraConfig
 from nvr.config.numbering import number_cameras
 from nvr.config.operations import ControlConfig, HomeAssistantConfig, LogConfig, MetricsConfig
@@ -13,6 +14,7 @@ from nvr.config.recording import RecordingConfig
 from nvr.config.site import BrokerSection, NvrConfig, SiteCamera, TenantConfig
 from nvr.config.wall import VideoWallConfig, WallCamera
 from nvr.core.errors import ConfigurationError
+from nvr.core.names import check_known_tenant
 from nvr.core.validation import first_problem
 
 _BROKER_SETTINGS = (
@@ -58,8 +60,9 @@ def processor_settings(
         source_ids: Which of these cameras; None for all. What is not enabled is left out in any case.
 
     Raises:
-        ConfigurationError: `tenant` or `instance_id` is no valid name.
+        ConfigurationError: `instance_id` is no valid name, or `tenant` none of the tenants.
     """
+    _check_tenant(site, tenant)
     try:
         stream = StreamProcessorConfig.model_validate(
             {
@@ -79,14 +82,21 @@ def processor_settings(
     return ProcessorSettings(stream, site.storage, site.control, site.metrics, site.home_assistant, site.log)
 
 
+def broker_config(section: BrokerSection) -> BrokerConfig:
+    """Return what a connection to the broker needs."""
+    settings = {name: getattr(section, name) for name in BrokerConfig.model_fields}
+    return BrokerConfig.model_validate({**settings, "host": section.host or _DEFAULT_HOST})
+
+
 def wall_settings(site: NvrConfig, tenant: str | None = None) -> VideoWallConfig:
     """Return what the wall of a tenant is told: it shows the smaller stream of each camera that has one.
 
     The first port is that of the default tenant, each further tenant has the next one.
 
     Raises:
-        ConfigurationError: `tenant` is no valid name.
+        ConfigurationError: `tenant` is none of the tenants.
     """
+    _check_tenant(site, tenant)
     port = site.wall.http_port
     names = [each.name for each in site.tenants]
     if port and tenant in names:
@@ -155,6 +165,11 @@ def cameras_of(
 def camera_config(camera: SiteCamera) -> CameraConfig:
     """Return what a processor is told of a camera."""
     return CameraConfig.model_validate({name: getattr(camera, name) for name in CameraConfig.model_fields})
+
+
+def _check_tenant(site: NvrConfig, tenant: str | None) -> None:
+    if tenant is not None:
+        check_known_tenant(tenant, (each.name for each in site.tenants))
 
 
 def _of(section: object, component: type[StreamProcessorConfig] | type[VideoWallConfig]) -> dict[str, object]:

@@ -1,8 +1,12 @@
 """What tenants, instances, rules and models may be called: names that are safe as one level of a topic."""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 from nvr.core.errors import ConfigurationError
+
+_SHOWN_AT_MOST = 5
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
@@ -47,3 +51,19 @@ def check_tenant(tenant: str) -> str:
             f"tenant {tenant!r} is a reserved word; reserved are {', '.join(sorted(RESERVED_WORDS))}"
         )
     return check_name(tenant, "tenant")
+
+
+def check_known_tenant(tenant: str, known: Iterable[str | None]) -> str:
+    """Return `tenant` if it is one of those that are known; None stands for the default one.
+
+    Raises:
+        ConfigurationError: It is none; names the nearest.
+    """
+    check_tenant(tenant)
+    names = sorted({name for name in known if name is not None})
+    if tenant in names:
+        return tenant
+    near = get_close_matches(tenant, names, n=1)
+    more = ", …" if len(names) > _SHOWN_AT_MOST else ""
+    listed = f"there are {', '.join(names[:_SHOWN_AT_MOST])}{more}" if names else "there is only the unnamed one"
+    raise ConfigurationError(f"there is no tenant {tenant}, {f'did you mean {near[0]}?' if near else listed}")

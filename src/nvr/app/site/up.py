@@ -26,8 +26,7 @@ from nvr.app.site.service_manager import ServiceManager, without_notification
 from nvr.app.site.state import SiteState, read_state, write_state
 from nvr.app.supervision.spare import Spare
 from nvr.app.supervision.supervisor import ChildReport, LineHandler, Supervisor
-from nvr.config.broker import BrokerConfig
-from nvr.config.derive import processor_settings
+from nvr.config.derive import broker_config
 from nvr.config.numbering import number_cameras
 from nvr.config.overrides import without_settings
 from nvr.config.site import BrokerSection, NvrConfig
@@ -248,7 +247,7 @@ class Up:
                 name = f"{config.processors.instance_prefix}-supervisor"
                 self._status = self._status.model_copy(update={"instance_id": name})
                 self._control = UpControl(
-                    _broker_config(config, broker),
+                    broker_config(broker),
                     name,
                     config.control,
                     status=lambda: self._status.model_copy(update={"timestamp": self._clock.now()}),
@@ -439,11 +438,6 @@ class Up:
         )
         for line in lines:
             self._say(line)
-
-
-def _broker_config(config: NvrConfig, broker: BrokerSection) -> BrokerConfig:
-    site = config.model_copy(update={"broker": broker, "cameras": (), "tenants": ()})
-    return processor_settings(site).stream.broker
 
 
 def _child_state(report: ChildReport, source_ids: tuple[int, ...], *, is_starting: bool) -> ChildState:
