@@ -2,28 +2,30 @@
 
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.waiting import DEADLINE_S
+from tests.cli.conftest import Ended, Nvr
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "nvr.schema.json"
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("NVR_")}
-    return subprocess.run(
-        [sys.executable, "-m", "nvr", "config", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        env={**clean, "COLUMNS": "200", **environment},
-        cwd=folder,
-        check=False,
-    )
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(nvr: Nvr, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`nvr config` in a folder, without settings from the environment of the tests."""
+    for name in [name for name in os.environ if name.startswith("NVR_")]:
+        monkeypatch.delenv(name)
+
+    def run(folder: Path, *arguments: str, **environment: str) -> Ended:
+        monkeypatch.chdir(folder)
+        return nvr("config", *arguments, **environment)
+
+    return run
 
 
 @pytest.fixture
@@ -35,12 +37,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_file_that_is_right_is_told_so(folder: Path) -> None:
+def test_a_file_that_is_right_is_told_so(run: Run, folder: Path) -> None:
     result = run(folder, "check", GATE="hunter2")
     assert (result.returncode, result.stdout, result.stderr) == (0, "nvr.yaml is understood: 1 camera\n", "")
 
 
-def test_every_mistake_of_file_and_environment_is_one_line_with_its_place(folder: Path) -> None:
+def test_every_mistake_of_file_and_environment_is_one_line_with_its_place(run: Run, folder: Path) -> None:
     (folder / "nvr.yaml").write_text("streams:\n  max_fsp: 3\n  decode: some\n", encoding="utf-8")
     result = run(folder, "check", NVR_BROKER__HOSTS="x")
     assert result.returncode == 2
@@ -51,7 +53,7 @@ def test_every_mistake_of_file_and_environment_is_one_line_with_its_place(folder
     ]
 
 
-def test_warnings_are_told_and_count_where_asked(folder: Path) -> None:
+def test_warnings_are_told_and_count_where_asked(run: Run, folder: Path) -> None:
     path = folder / "other.yaml"
     path.write_text("cameras: [{uri: 'rtsp://u:hunter2@h/1'}]\nstorage: {root: none}\n", encoding="utf-8")
     path.chmod(0o644)
@@ -69,7 +71,7 @@ def test_warnings_are_told_and_count_where_asked(folder: Path) -> None:
     assert run(folder, "check", "--strict", "other.yaml").returncode == 2
 
 
-def test_a_file_that_is_absent_or_no_yaml_is_a_sentence_and_status_2(folder: Path) -> None:
+def test_a_file_that_is_absent_or_no_yaml_is_a_sentence_and_status_2(run: Run, folder: Path) -> None:
     (folder / "bad.yaml").write_text("a: [\n", encoding="utf-8")
     for name, said in (("none.yaml", "cannot read the configuration none.yaml"), ("bad.yaml", "bad.yaml:2:1")):
         for command in ("check", "show"):
@@ -79,7 +81,7 @@ def test_a_file_that_is_absent_or_no_yaml_is_a_sentence_and_status_2(folder: Pat
             assert "Traceback" not in result.stderr
 
 
-def test_show_tells_origins_and_no_password(folder: Path) -> None:
+def test_show_tells_origins_and_no_password(run: Run, folder: Path) -> None:
     result = run(folder, "show", "--changed", GATE="hunter2", NVR_WALL__TILE_WIDTH="320")
     assert result.stdout.splitlines() == [
         "cameras:",
@@ -92,7 +94,7 @@ def test_show_tells_origins_and_no_password(folder: Path) -> None:
     assert "hunter2" not in run(folder, "show", GATE="hunter2").stdout
 
 
-def test_the_schema_is_the_committed_one(tmp_path: Path) -> None:
+def test_the_schema_is_the_committed_one(run: Run, tmp_path: Path) -> None:
     printed = run(tmp_path, "schema").stdout
     assert json.loads(printed) == json.loads(SCHEMA.read_text(encoding="utf-8"))
     assert run(tmp_path, "schema", "--out", "x.json").returncode == 0

@@ -21,6 +21,7 @@ from nvr.cli.main import app
 from nvr.config.file import load_config
 from nvr.core.errors import ConfigurationError
 from tests.app.camera_site import ENCODED, PASSWORD, USER, CameraSite, camera_site
+from tests.cli.conftest import Nvr
 from tests.servers.onvif_camera import GROUP
 from tests.waiting import wait_until
 
@@ -217,8 +218,11 @@ def test_what_cannot_be_is_told_before_anybody_is_called(
     assert [path.name for path in tmp_path.iterdir()] == ["taken.yaml"]
 
 
-def test_nobody_found_is_a_failure_that_writes_nothing(site: CameraSite, tmp_path: Path) -> None:
-    done = run(tmp_path, *discovery(site), "--yes")
+def test_nobody_found_is_a_failure_that_writes_nothing(
+    nvr: Nvr, site: CameraSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = nvr("config", "init", *discovery(site), "--wait", "0.2", "--yes")
     assert done.returncode == 1
     assert "no camera was found" in done.stderr
     assert list(tmp_path.iterdir()) == []

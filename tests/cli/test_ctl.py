@@ -2,9 +2,7 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -17,8 +15,9 @@ from nvr.cli.ctl_text import lines_of
 from nvr.cli.main import app
 from nvr.control.client import Reply
 from nvr.control.registry import Presence
-from nvr.core.errors import BrokerError, ConfigurationError
+from nvr.core.errors import ConfigurationError
 from nvr.events.command import CommandError
+from tests.cli.conftest import Nvr
 from tests.control.conftest import Instance, wait_until_it_listens
 
 
@@ -32,17 +31,7 @@ def gate(mosquitto: LocalBroker) -> Iterator[Instance]:
 
 
 @pytest.fixture
-def logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-@pytest.fixture
-def nvr_ctl(mosquitto: LocalBroker, monkeypatch: pytest.MonkeyPatch, logging_as_before: None) -> "Run":
-    del logging_as_before
+def nvr_ctl(mosquitto: LocalBroker, monkeypatch: pytest.MonkeyPatch) -> "Run":
     monkeypatch.delenv("NVR_CONTROL__KEY", raising=False)
     return Run(mosquitto.port)
 
@@ -191,20 +180,10 @@ def test_where_nobody_is_it_says_so(nvr_ctl: Run, mosquitto: LocalBroker) -> Non
         nvr_ctl("add-stream", "rtsp://a/")
 
 
-@pytest.mark.usefixtures("logging_as_before")
-def test_without_a_broker_one_sentence_and_status_1() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "nvr", "ctl", "--mqtt-host", "127.0.0.1", "--mqtt-port", str(free_port()), "ping"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ),
-    )
-    assert result.returncode == 1
-    assert "cannot be reached" in result.stderr
-    assert "Traceback" not in result.stderr
-    with pytest.raises(BrokerError):
-        Run(free_port())("ping")
+def test_without_a_broker_one_sentence_and_status_1(nvr: Nvr) -> None:
+    result = nvr("ctl", "--mqtt-host", "127.0.0.1", "--mqtt-port", str(free_port()), "ping")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert re.fullmatch(r"nvr: broker 127\.0\.0\.1:\d+ cannot be reached \(waited 5 s\)\n", result.stderr)
 
 
 def test_values_are_json_or_text() -> None:

@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from nvr.core.errors import ModelError, NvrError
 from tests.assets.entries import catalogue_of, entry_for
 from tests.assets.onnx_bytes import onnx_bytes
 from tests.assets.web import serve
+from tests.cli.conftest import Nvr
 
 DATA = onnx_bytes(20_000)
 DEADLINE_S = 60.0
@@ -104,14 +104,8 @@ def test_a_failed_pull_is_an_error_of_ours() -> None:
     assert isinstance(result.exception, NvrError)
 
 
-def start_nvr(environment: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "nvr", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_the_command_ends_in_one_sentence_without_a_traceback(tmp_path: Path) -> None:
-    environment = {"XDG_CACHE_HOME": str(tmp_path), "NVR_OFFLINE": "1", "PATH": ""}
-    done = start_nvr(environment, "models", "pull", "yolox-nano")
+def test_the_command_ends_in_one_sentence_without_a_traceback(nvr: Nvr, tmp_path: Path) -> None:
+    done = nvr("models", "pull", "yolox-nano", XDG_CACHE_HOME=str(tmp_path), NVR_OFFLINE="1")
     assert done.returncode == 2
     assert done.stderr.startswith("nvr: yolox-nano is not here and NVR_OFFLINE is set: fetch https://")
     assert done.stderr.count("\n") == 1

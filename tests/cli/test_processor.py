@@ -12,6 +12,7 @@ import pytest
 
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events.schema import DetectionEvent
+from tests.cli.conftest import Nvr
 from tests.conftest import require_program
 from tests.waiting import DEADLINE_S, wait_until
 
@@ -57,8 +58,8 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
         ([CAMERA, "--no-such-option"], "--no-such-option"),
     ],
 )
-def test_wrong_input_is_a_sentence_and_status_2(arguments: list[str], sentence: str) -> None:
-    result = run(*arguments)
+def test_wrong_input_is_a_sentence_and_status_2(nvr: Nvr, arguments: list[str], sentence: str) -> None:
+    result = nvr("processor", *arguments)
     assert result.returncode == 2
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
@@ -66,8 +67,8 @@ def test_wrong_input_is_a_sentence_and_status_2(arguments: list[str], sentence: 
 
 
 @pytest.mark.parametrize("name", ["none.mp4", "."])
-def test_files_that_show_nothing_end_with_status_1_or_2(name: str, tmp_path: Path) -> None:
-    result = run(str(tmp_path / name), "--model", "motion", "--no-mqtt")
+def test_files_that_show_nothing_end_with_status_1_or_2(nvr: Nvr, name: str, tmp_path: Path) -> None:
+    result = nvr("processor", str(tmp_path / name), "--model", "motion", "--no-mqtt")
     assert result.returncode in (1, 2)
     assert "no camera delivered a picture" in result.stderr
     assert "Traceback" not in result.stderr

@@ -1,8 +1,5 @@
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +15,7 @@ from nvr.media.mp4_repair import check
 from nvr.recording.index import SegmentIndex
 from nvr.recording.layout import SegmentOrigin
 from nvr.recording.segment import Segment, SegmentKind
+from tests.cli.conftest import Nvr
 from tests.media.coded_media import Recipe, make_video, read_media
 from tests.recording.disks import TinyDisk, tiny_disk  # noqa: F401 - a fixture
 from tests.recording.segments import START
@@ -331,15 +329,11 @@ def test_protect_does_not_overwrite_a_file_of_the_new_name(root: Path) -> None:
         (("ls", "--root", "/nowhere"), 2, "/nowhere is no folder of recordings"),
     ],
 )
-def test_an_error_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...], status: int, sentence: str) -> None:
+def test_an_error_is_one_sentence(
+    nvr: Nvr, tmp_path: Path, arguments: tuple[str, ...], status: int, sentence: str
+) -> None:
     given = arguments if "--root" in arguments else (*arguments, "--root", str(tmp_path))
-    result = subprocess.run(
-        [sys.executable, "-m", "nvr", "recordings", *given],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
+    result = nvr("recordings", *given)
     assert result.returncode == status
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Nvr
+
 SMALL = ["--size", "320x180", "--scene-length", "1", "--n", "2"]
 TIMEOUT_S = 60
 
@@ -77,18 +79,11 @@ def test_an_interruption_while_it_renders_ends_it_and_leaves_no_half_file(tmp_pa
 
 
 @pytest.mark.camera
-def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+def test_a_taken_port_is_one_sentence(nvr: Nvr, tmp_path: Path) -> None:
     with running(tmp_path, "--port", "0", "--quiet", *SMALL) as process:
         [line] = read_until_ready(process)
         port = line.rsplit(":", 1)[1].split("/")[0]
-        done = subprocess.run(
-            command("--port", port, *SMALL),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            env=os.environ | {"XDG_CACHE_HOME": str(tmp_path)},
-            check=False,
-        )
+        done = nvr("simulate", "--port", port, *SMALL, XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.strip() == (f"nvr: port {port} on 127.0.0.1 is taken: choose another with --port, 0 picks one")
 
@@ -108,24 +103,15 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         (["--fault", "0:credentials:admin:s3cret"], "fault '0:credentials': expected CAMERA:NAME=VALUE"),
     ],
 )
-def test_a_wrong_option_is_one_sentence(options: list[str], message: str) -> None:
-    done = subprocess.run(
-        command("--port", "0", *options), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
+def test_a_wrong_option_is_one_sentence(nvr: Nvr, options: list[str], message: str) -> None:
+    done = nvr("simulate", "--port", "0", *options)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert "s3cret" not in done.stderr
 
 
-def test_a_cache_that_cannot_be_used_is_one_sentence() -> None:
-    done = subprocess.run(
-        command("--port", "0", *SMALL),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        env=os.environ | {"XDG_CACHE_HOME": "/proc/nope"},
-        check=False,
-    )
+def test_a_cache_that_cannot_be_used_is_one_sentence(nvr: Nvr) -> None:
+    done = nvr("simulate", "--port", "0", *SMALL, XDG_CACHE_HOME="/proc/nope")
     assert done.returncode == 2
     assert re.fullmatch(r"nvr: /proc/nope/nvr/loops: coded video cannot be kept there: .+", done.stderr.strip())

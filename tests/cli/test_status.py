@@ -7,7 +7,7 @@ import pty
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from nvr.control.connection import InstanceConnection
 from nvr.events.instance_metrics import CameraMetrics, DiskMetrics, InstanceMetrics, Latency
 from nvr.events.instance_status import CameraStatus, ChildState, InstanceStatus
 from nvr.events.protocol import Topics
+from tests.cli.conftest import Ended, Nvr
 from tests.waiting import DEADLINE_S, wait_until
 
 pytestmark = pytest.mark.broker
@@ -60,25 +61,26 @@ def instances(mosquitto: LocalBroker) -> Iterator[Instances]:
     instances.close()
 
 
-def run(command: str, broker: LocalBroker | None, *arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    where = () if broker is None else ("--mqtt-host", broker.host, "--mqtt-port", str(broker.port))
-    environment = dict(os.environ) | {"RUNTIME_DIRECTORY": str(folder)}
-    return subprocess.run(
-        [sys.executable, "-m", "nvr", command, *where, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        cwd=folder,
-        timeout=60,
-    )
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(nvr: Nvr, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A command that asks this broker, or the one that it finds by the files of a folder."""
+
+    def run(command: str, broker: LocalBroker | None, *arguments: str, folder: Path) -> Ended:
+        where = () if broker is None else ("--mqtt-host", broker.host, "--mqtt-port", str(broker.port))
+        monkeypatch.chdir(folder)
+        return nvr(command, *where, *arguments, RUNTIME_DIRECTORY=str(folder))
+
+    return run
 
 
 def processor(*cameras: CameraStatus, state: str = "running", name: str = "processor-1") -> InstanceStatus:
     return InstanceStatus.model_validate({"instance_id": name, "state": state, "cameras": cameras})
 
 
-def test_all_is_well(instances: Instances, tmp_path: Path) -> None:
+def test_all_is_well(run: Run, instances: Instances, tmp_path: Path) -> None:
     instances.say(processor(DOOR))
     result = run("status", instances.broker, folder=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -87,7 +89,7 @@ def test_all_is_well(instances: Instances, tmp_path: Path) -> None:
     assert {"0", "processor-1", "running", "25.0", "5.0", "motion", "on"} <= set(line.split())
 
 
-def test_a_camera_that_is_away_makes_it_unwell_and_says_why(instances: Instances, tmp_path: Path) -> None:
+def test_a_camera_that_is_away_makes_it_unwell_and_says_why(run: Run, instances: Instances, tmp_path: Path) -> None:
     instances.say(processor(DOOR, YARD))
     result = run("status", instances.broker, folder=tmp_path)
     assert result.returncode == 1
@@ -95,7 +97,7 @@ def test_a_camera_that_is_away_makes_it_unwell_and_says_why(instances: Instances
 
 
 def test_an_instance_that_vanished_makes_it_unwell_and_one_that_was_ended_does_not(
-    instances: Instances, tmp_path: Path
+    run: Run, instances: Instances, tmp_path: Path
 ) -> None:
     instances.say(processor(DOOR))
     instances.say(processor(name="processor-2")).stop("stopped")
@@ -108,7 +110,7 @@ def test_an_instance_that_vanished_makes_it_unwell_and_one_that_was_ended_does_n
     assert "processor-2" not in result.stdout
 
 
-def test_a_child_that_has_failed_makes_it_unwell(instances: Instances, tmp_path: Path) -> None:
+def test_a_child_that_has_failed_makes_it_unwell(run: Run, instances: Instances, tmp_path: Path) -> None:
     child = ChildState(name="processor-1", state="failed", reason="ended with status 1: out of memory")
     instances.say(InstanceStatus(instance_id="s", kind="supervisor", state="running", children=(child,)))
     result = run("status", instances.broker, folder=tmp_path)
@@ -116,7 +118,7 @@ def test_a_child_that_has_failed_makes_it_unwell(instances: Instances, tmp_path:
     assert "out of memory" in result.stdout
 
 
-def test_programs_get_json(instances: Instances, tmp_path: Path) -> None:
+def test_programs_get_json(run: Run, instances: Instances, tmp_path: Path) -> None:
     instances.say(processor(DOOR, YARD))
     result = run("status", instances.broker, "--json", folder=tmp_path)
     content = json.loads(result.stdout)
@@ -125,7 +127,9 @@ def test_programs_get_json(instances: Instances, tmp_path: Path) -> None:
     assert content["instances"][0]["name"] == "processor-1"
 
 
-def test_nothing_that_runs_and_no_broker_are_both_out_of_reach(mosquitto: LocalBroker, tmp_path: Path) -> None:
+def test_nothing_that_runs_and_no_broker_are_both_out_of_reach(
+    run: Run, mosquitto: LocalBroker, tmp_path: Path
+) -> None:
     assert run("status", mosquitto, folder=tmp_path).returncode == 2
     mosquitto.stop()
     result = run("status", mosquitto, folder=tmp_path)
@@ -134,7 +138,9 @@ def test_nothing_that_runs_and_no_broker_are_both_out_of_reach(mosquitto: LocalB
     assert "Traceback" not in result.stderr
 
 
-def test_what_runs_on_this_machine_is_found_with_all_its_tenants(instances: Instances, tmp_path: Path) -> None:
+def test_what_runs_on_this_machine_is_found_with_all_its_tenants(
+    run: Run, instances: Instances, tmp_path: Path
+) -> None:
     instances.say(processor(DOOR))
     instances.say(processor(YARD), tenant="acme")
     info = RunningInfo(

@@ -17,6 +17,7 @@ from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.media.pixels import Picture
 from nvr.wall.compositor import GAP_PX
 from nvr.wall.layout import GridLayout
+from tests.cli.conftest import Nvr
 from tests.conftest import require_program
 from tests.waiting import wait_until
 from tests.wall.fakes import unused_port
@@ -117,8 +118,12 @@ def test_no_camera_that_delivers_ends_with_one_sentence_without_the_password(tmp
         (["rtsp://cam/1", "--http", "0", "--http-host", "a..b"], "neither an address nor a host name"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_the_status_of_a_wrong_usage(options: list[str], sentence: str) -> None:
-    answer = run_wall(*options)
+def test_what_cannot_be_done_is_one_sentence_and_the_status_of_a_wrong_usage(
+    nvr: Nvr, monkeypatch: pytest.MonkeyPatch, options: list[str], sentence: str
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    answer = nvr("wall", *options)
     assert answer.returncode == 2
     assert sentence in answer.stderr
     assert "Traceback" not in answer.stderr
