@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from nvr.bus.local_broker import LocalBroker
 
@@ -16,8 +17,13 @@ REQUIRE_ALL = os.environ.get("NVR_REQUIRE_ALL") == "1"
 
 
 def pytest_configure() -> None:
-    """Undo an ignored SIGINT, which a shell's background job inherits: children are interrupted in tests."""
+    """Undo an ignored SIGINT, which a shell's background job inherits: children are interrupted in tests.
+
+    Examples of properties take as long as a busy machine needs.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
 
 
 def skip_or_fail(reason: str) -> None:
