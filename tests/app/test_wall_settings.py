@@ -4,6 +4,7 @@ import pytest
 
 from nvr.app.wall_settings import WallSettings
 from nvr.config.wall import VideoWallConfig, WallCamera
+from nvr.config.watch import stamp_of
 from nvr.core.errors import ConfigurationError
 from tests.waiting import wait_until
 
@@ -34,7 +35,8 @@ def test_cameras_follow_the_file_and_what_is_wrong_changes_nothing(
 ) -> None:
     path, wall = tmp_path / "nvr.yaml", Wall()
     path.write_text("1 2", encoding="utf-8")
-    settings = WallSettings(lambda: reader(path), path)
+    begun = stamp_of(path)
+    settings = WallSettings(lambda: reader(path), lambda: {path: begun})
     settings.follow(wall)
     try:
         assert [camera.source_id for camera in settings.told.cameras] == [1, 2]
@@ -67,4 +69,4 @@ def test_settings_that_cannot_be_read_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "nvr.yaml"
     path.write_text("nonsense", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="no number"):
-        WallSettings(lambda: reader(path), path)
+        WallSettings(lambda: reader(path), dict)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvr.config.watch import GONE_LOOKS, FileWatch, Settling, Stamp, stamp_of
+from nvr.config.watch import GONE_LOOKS, FileWatch, Settling, Stamp, WatchedFiles, stamp_of
 from tests.waiting import wait_until
 
 A: Stamp = (1, 1, 1, 1)
@@ -62,12 +62,18 @@ def test_that_a_file_is_gone_is_told_once_each_time(looks: list[Stamp | None]) -
     assert told == sum(len(run) >= GONE_LOOKS for run in runs)
 
 
-class Changes:
-    """A watch on a file, and how often it has told of a change."""
+def only(*paths: Path) -> WatchedFiles:
+    """Files as they are now."""
+    stamps = {path: stamp_of(path) for path in paths}
+    return lambda: stamps
 
-    def __init__(self, path: Path) -> None:
+
+class Changes:
+    """A watch on files, and how often it has told of a change."""
+
+    def __init__(self, files: WatchedFiles) -> None:
         self.n = 0
-        self.watch = FileWatch(path, self._count, poll_s=0.01)
+        self.watch = FileWatch(files, self._count, poll_s=0.01)
 
     def _count(self) -> None:
         self.n += 1
@@ -104,7 +110,7 @@ def link_elsewhere(path: Path) -> None:
 def test_a_change_is_noticed_however_it_is_made(change: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "nvr.yaml"
     path.write_text("one\n", encoding="utf-8")
-    changes = Changes(path)
+    changes = Changes(only(path))
     changes.watch.start()
     try:
         change(path)
@@ -119,7 +125,7 @@ def test_an_empty_or_absent_file_is_told_and_is_no_change(
 ) -> None:
     path = tmp_path / "nvr.yaml"
     path.write_text("one\n", encoding="utf-8")
-    changes = Changes(path)
+    changes = Changes(only(path))
     changes.watch.start()
     try:
         harm(path)
@@ -131,6 +137,28 @@ def test_an_empty_or_absent_file_is_told_and_is_no_change(
         assert changes.watch.stop()
 
 
+def test_files_that_come_to_count_are_watched_from_when_they_were_read(tmp_path: Path) -> None:
+    first, second = tmp_path / "nvr.yaml", tmp_path / "secret"
+    second.write_text("old\n", encoding="utf-8")
+    files = dict(only(first, second)())
+    second.write_text("changed before the first look\n", encoding="utf-8")
+    late = files.pop(second)
+    changes = Changes(lambda: dict(files))
+    changes.watch.start()
+    try:
+        first.write_text("one\n", encoding="utf-8")
+        changes.wait_for(1)
+        files[second] = late
+        changes.wait_for(2)
+        del files[second]
+        second.write_text("counts no more\n", encoding="utf-8")
+        first.write_text("two\n", encoding="utf-8")
+        changes.wait_for(3)
+    finally:
+        assert changes.watch.stop()
+    assert changes.n == 3
+
+
 def test_a_callback_that_fails_is_called_again_with_the_next_change(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,7 +168,7 @@ def test_a_callback_that_fails_is_called_again_with_the_next_change(
         called.append(1)
         raise RuntimeError("no luck")
 
-    watch = FileWatch(path, fail, poll_s=0.01)
+    watch = FileWatch(only(path), fail, poll_s=0.01)
     watch.start()
     try:
         for n in (1, 2):
@@ -152,9 +180,9 @@ def test_a_callback_that_fails_is_called_again_with_the_next_change(
 
 
 def test_stop_ends_the_thread_and_may_come_at_any_time(tmp_path: Path) -> None:
-    watch = FileWatch(tmp_path / "none", lambda: None, poll_s=600)
+    watch = FileWatch(only(tmp_path / "none"), lambda: None, poll_s=600)
     assert watch.stop()
-    watch = FileWatch(tmp_path / "none", lambda: None, poll_s=600)
+    watch = FileWatch(only(tmp_path / "none"), lambda: None, poll_s=600)
     watch.start()
     assert any(thread.name == "file-watch" for thread in threading.enumerate())
     assert watch.stop()
@@ -168,7 +196,7 @@ def test_stop_does_not_wait_for_a_callback_that_hangs(tmp_path: Path) -> None:
         is_called.set()
         may_end.wait(60)
 
-    watch = FileWatch(path, hang, poll_s=0.01)
+    watch = FileWatch(only(path), hang, poll_s=0.01)
     watch.start()
     path.write_text("x", encoding="utf-8")
     assert is_called.wait(60)

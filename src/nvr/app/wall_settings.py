@@ -3,11 +3,10 @@
 import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from nvr.config.wall import VideoWallConfig
-from nvr.config.watch import FileWatch
+from nvr.config.watch import FileWatch, WatchedFiles
 from nvr.core.clock import Clock
 from nvr.core.errors import NvrError
 from nvr.core.masking import mask_credentials
@@ -26,16 +25,16 @@ class ChangeableWall(Protocol):
 
 
 class WallSettings:
-    """Reads the settings of a wall, and again when their file changes."""
+    """Reads the settings of a wall, and again when one of their files changes."""
 
     def __init__(
-        self, read: Callable[[], VideoWallConfig], path: Path | None = None, *, clock: Clock | None = None
+        self, read: Callable[[], VideoWallConfig], files: WatchedFiles | None = None, *, clock: Clock | None = None
     ) -> None:
         """Read them.
 
         Args:
             read: Called now and for each change.
-            path: The file that is watched from now on; None: none.
+            files: Those that are watched; None: none.
             clock: For the looks at the file.
 
         Raises:
@@ -44,8 +43,7 @@ class WallSettings:
         self._read = read
         self._lock = threading.Lock()
         self._wall: ChangeableWall | None = None
-        # before the file is read, so that what is written between the two is noticed
-        self._watch = None if path is None else FileWatch(path, self.apply, clock)
+        self._watch = None if files is None else FileWatch(files, self.apply, clock)
         self._told = read()
 
     @property

@@ -77,8 +77,8 @@ def processor(
     """Watch cameras, record them where asked, and publish detection events to MQTT until Ctrl-C.
 
     Cameras are given as URIs, by --stream-server with --n, or in a --config file; those given here are used instead of
-    the file's. With --tenant, the file's cameras of that tenant. A changed file is applied while it runs, camera by
-    camera, as is SIGHUP; `nvr ctl` commands it.
+    the file's. With --tenant, the file's cameras of that tenant. A changed file or secret is applied while it
+    runs, camera by camera, as is SIGHUP; `nvr ctl` commands it.
     """
     from nvr.app.instance.program import ProcessorProgram
 
@@ -118,7 +118,11 @@ def processor(
     read_site = settings.site_reader(config, overrides)
     read = _reader(read_site, first_source_id=first_source_id or 0, instance_id=instance_id, tenant=tenant)
     program = ProcessorProgram(
-        read, watched=config, allow_empty=config is not None, on_report=_tell, on_settings=_log_as_told
+        read,
+        watched=None if config is None else read_site.files,
+        allow_empty=config is not None,
+        on_report=_tell,
+        on_settings=_log_as_told,
     )
     _run(program)
 

@@ -1,15 +1,15 @@
 """How options, environment, file and defaults become the settings of a command: the former win."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nvr.cli import options
 
 if TYPE_CHECKING:
-    from nvr.config import NvrConfig
     from nvr.config.overrides import Override
+    from nvr.config.source import ConfigSource
 
 DEFAULT_FILE = Path("nvr.yaml")
 """Of commands that are about the configuration file and are given none."""
@@ -18,22 +18,14 @@ DEFAULT_MODE = "continuous+events"
 """Of who names a folder to record into and nothing else."""
 
 
-def site_reader(config: Path | None, overrides: "tuple[Override, ...]" = ()) -> "Callable[[], NvrConfig]":
+def site_reader(config: Path | None, overrides: "tuple[Override, ...]" = ()) -> "ConfigSource":
     """Return what reads the settings of a command, anew at each call: options over `NVR_…` variables over the file.
 
-    The function raises ConfigurationError where the file, a variable or an option is wrong.
+    It raises ConfigurationError where the file, a variable or an option is wrong.
     """
-    environment = dict(os.environ)
+    from nvr.config.source import ConfigSource
 
-    def read() -> "NvrConfig":
-        from nvr.config.file import read_config
-        from nvr.config.overrides import from_environment
-
-        fallbacks = tuple(each for each in overrides if each.is_fallback)
-        wins = tuple(each for each in overrides if not each.is_fallback)
-        return read_config(config, environment, overrides=(*fallbacks, *from_environment(environment), *wins)).config
-
-    return read
+    return ConfigSource(config, os.environ, overrides)
 
 
 def from_flags(flags: Mapping[str, tuple[str, object]]) -> "tuple[Override, ...]":

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ from nvr.cli.logs import setup_logging
 from nvr.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from nvr.config import NvrConfig
+    from nvr.config.source import ConfigSource
 
 DEFAULT_FILE = Path("nvr.yaml")
 EXIT_KILLED = 1
@@ -66,7 +65,8 @@ def up(
     """Run everything on this machine, from a configuration file or from URIs alone, until Ctrl-C.
 
     Starts a private MQTT broker unless one is configured, processors that share the cameras, and a wall page; what
-    ends is started again. A change of the file takes effect when it is saved, or with SIGHUP or `reload`.
+    ends is started again. A change of the file or of its secrets takes effect when it is saved, or with SIGHUP or
+    `reload`.
     """
     path = _config_path(config, uris)
     flags: dict[str, tuple[str, object]] = {
@@ -90,7 +90,7 @@ def up(
         raise typer.Exit(EXIT_KILLED)
 
 
-def _run(read_config: "Callable[[], NvrConfig]", path: Path | None, state_dir: Path | None) -> bool:
+def _run(read_config: "ConfigSource", path: Path | None, state_dir: Path | None) -> bool:
     """Run until it is told to end; returns whether all processes ended by themselves."""
     from nvr.app.site.folders import runtime_folder, state_folder
     from nvr.app.site.machine import usable_cores
@@ -119,7 +119,7 @@ def _run(read_config: "Callable[[], NvrConfig]", path: Path | None, state_dir: P
     options.on_stop_signals(running.request_stop)
     options.on_reload_signal(running.request_reload)
     writer.start()
-    watch = None if path is None else FileWatch(path, running.note_change)
+    watch = None if path is None else FileWatch(read_config.files, running.note_change)
     try:
         if watch is not None:
             watch.start()

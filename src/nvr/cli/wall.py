@@ -123,7 +123,9 @@ def wall(
         *settings.from_uris(uris, n, stream_server, first_source_id=first_source_id, tenant=tenant),
     )
     read_site = settings.site_reader(config, overrides)
-    told = WallSettings(_reader(read_site, first_source_id=first_source_id or 0, tenant=tenant, http=http), config)
+    told = WallSettings(
+        _reader(read_site, first_source_id=first_source_id or 0, tenant=tenant, http=http), read_site.files
+    )
     _run(told, snapshot=snapshot, after_s=after, wants_window=not no_window)
 
 

@@ -68,17 +68,25 @@ def load_config(
 
 
 def read_config(
-    path: Path | None, environment: Mapping[str, str] = NO_ENVIRONMENT, *, overrides: Iterable[Override] = ()
+    path: Path | None,
+    environment: Mapping[str, str] = NO_ENVIRONMENT,
+    *,
+    overrides: Iterable[Override] = (),
+    on_file: Callable[[Path], None] = lambda _: None,
 ) -> ReadConfig:
-    """As `load_config`, with where each setting comes from; without a file from `overrides` alone."""
+    """As `load_config`, with where each setting comes from; without a file from `overrides` alone.
+
+    `on_file` is called with each file before it is opened: the configuration and those that `!secret` names.
+    """
     if path is None:
         return _build({}, None, "settings", tuple(overrides))
+    on_file(path)
     return _read(
         _text_of(path),
         str(path),
         environment=environment,
         overrides=tuple(overrides),
-        read_secret=lambda name: read_secret(path.parent, name),
+        read_secret=lambda name: read_secret(path.parent, name, on_file),
     )
 
 
@@ -101,7 +109,7 @@ def parse_config(
     return _build(source, None, origin, tuple(overrides)).config
 
 
-def read_secret(folder: Path, name: str) -> str:
+def read_secret(folder: Path, name: str, on_file: Callable[[Path], None] = lambda _: None) -> str:
     """Return the content of a file of one secret, without the white space around it.
 
     Raises:
@@ -110,6 +118,7 @@ def read_secret(folder: Path, name: str) -> str:
     if not name or "\0" in name:
         raise ValueError("!secret names no file")
     path = folder / name
+    on_file(path)
     try:
         if path.exists() and not path.is_file():
             raise ValueError(f"the secret file {str(path)[:200]!r} is no file")

@@ -1,8 +1,8 @@
-"""Notice that a file was written, replaced or moved into place; by looking, as that works on every file system."""
+"""Notice that files were written, replaced or moved into place; by looking, as that works on every file system."""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,6 +13,9 @@ logger = logging.getLogger(__name__)
 
 Stamp: TypeAlias = tuple[int, int, int, int]
 """Device, inode, time of the last change in nanoseconds, and size: another content has another stamp."""
+
+WatchedFiles: TypeAlias = Callable[[], Mapping[Path, Stamp | None]]
+"""Returns the files that count now, each with its stamp from just before it was read; None for one that was absent."""
 
 
 GONE_LOOKS = 4
@@ -44,27 +47,27 @@ class Settling:
 
 
 class FileWatch:
-    """Calls back, in a thread of its own, soon after a file has another content.
+    """Calls back, in a thread of its own, soon after one of some files has another content.
 
     A file that is absent or empty for a while, as between deleting and writing it anew, or after writing it on a full
     disk, is waited for; when that lasts, the log says so.
     """
 
     def __init__(
-        self, path: Path, on_change: Callable[[], None], clock: Clock | None = None, poll_s: float = 0.25
+        self, files: WatchedFiles, on_change: Callable[[], None], clock: Clock | None = None, poll_s: float = 0.25
     ) -> None:
-        """Take the first look, with which later ones are compared; make it before the file is read.
+        """Prepare.
 
         Args:
-            path: The file, or a link to it.
+            files: Asked at each look: what comes of a change may be that others count.
             on_change: Called in the watch's thread; while it works no look is taken, and what it raises is logged.
             clock: For the limit on log lines.
             poll_s: Seconds from look to look; a change is told after one to two of them.
         """
-        self._path = path
+        self._files = files
         self._on_change = on_change
         self._poll_s = poll_s
-        self._settling = Settling(stamp_of(path))
+        self._settling: dict[Path, Settling] = {}
         self._faults = ThrottledLog(logger, logging.ERROR, clock=clock)
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="file-watch", daemon=True)
@@ -86,17 +89,29 @@ class FileWatch:
 
     def _run(self) -> None:
         while not self._is_stopping.wait(self._poll_s):
-            if not self._settling.see(stamp_of(self._path)):
-                if self._settling.is_gone:
-                    logger.warning("%s is gone or empty: what was read last holds on", self._path)
-                continue
-            logger.info("%s has changed", self._path)
-            try:
-                self._on_change()
-            except Exception as error:  # the supervisor of a foreign function: the next change must be noticed
-                if self._faults.total == 0:
-                    logger.exception("what follows a change of %s failed; the watch goes on", self._path)
-                self._faults.report(f"what follows a change of {self._path} failed: {error!r}")
+            if changed := self._look():
+                self._tell(changed)
+
+    def _look(self) -> str:
+        """Return the names of the files that have changed."""
+        before = self._settling
+        self._settling = {path: before.get(path) or Settling(stamp) for path, stamp in self._files().items()}
+        changed = []
+        for path, settling in self._settling.items():
+            if settling.see(stamp_of(path)):
+                changed.append(str(path))
+            elif settling.is_gone:
+                logger.warning("%s is gone or empty: what was read last holds on", path)
+        return ", ".join(changed)
+
+    def _tell(self, changed: str) -> None:
+        logger.info("changed: %s", changed)
+        try:
+            self._on_change()
+        except Exception as error:  # the supervisor of a foreign function: the next change must be noticed
+            if self._faults.total == 0:
+                logger.exception("what follows a change of %s failed; the watch goes on", changed)
+            self._faults.report(f"what follows a change of {changed} failed: {error!r}")
 
 
 def stamp_of(path: Path) -> Stamp | None:

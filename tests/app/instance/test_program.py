@@ -15,8 +15,8 @@ from nvr.bus.connection import MqttConnection
 from nvr.bus.local_broker import LocalBroker
 from nvr.config.broker import BrokerConfig
 from nvr.config.derive import ProcessorSettings, processor_settings
-from nvr.config.file import load_config
 from nvr.config.numbering import number_cameras
+from nvr.config.source import ConfigSource
 from nvr.control.connection import InstanceConnection
 from nvr.core.errors import BrokerError, CancelledError, ConfigurationError, NvrError, TransientError
 from nvr.demo.simulator import Simulator, SimulatorConfig
@@ -65,6 +65,7 @@ class Site:
         self.heard = Heard(broker)
         self.broker = broker
         self._known: dict[str, int] = {}
+        self._source = ConfigSource(self.path, {})
         self.ended: Future[ProcessorReport] = Future()
         self.program: ProcessorProgram | None = None
 
@@ -79,11 +80,11 @@ class Site:
         self.path.write_text(json.dumps(content), encoding="utf-8")
 
     def read(self) -> ProcessorSettings:
-        site, self._known = number_cameras(load_config(self.path), self._known)
+        site, self._known = number_cameras(self._source(), self._known)
         return processor_settings(site)
 
     def start(self, *, watches: bool = False) -> ProcessorProgram:
-        program = ProcessorProgram(self.read, watched=self.path if watches else None, allow_empty=True)
+        program = ProcessorProgram(self.read, watched=self._source.files if watches else None, allow_empty=True)
         self.program = program
 
         def run() -> None:
@@ -133,6 +134,26 @@ def test_a_changed_file_is_followed_and_the_other_cameras_lose_no_frame(site: Si
     site.heard.wait_for_events(0)
     assert len(site.heard.frame_ids(1)) == n_gone
     assert steps(site.heard.frame_ids(0)) == {1}
+
+
+def test_a_changed_secret_is_followed_and_never_shown(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "nvr")
+    secret = site.path.with_name("address.txt")
+    secret.write_text(site.simulator.uri(1), encoding="utf-8")
+    site.write(0)
+    text = site.path.read_text(encoding="utf-8").replace(f'"{site.simulator.uri(0)}"', "!secret address.txt")
+    site.path.write_text(text, encoding="utf-8")
+    program = site.start(watches=True)
+    site.heard.wait_for_events(0)
+    secret.write_text(f"{site.simulator.uri(2)}?token=hunter2\n", encoding="utf-8")
+    wait_until(lambda: "hunter2" in program.settings.stream.cameras[0].uri, "the new address holds")
+    assert f"changed: {secret}" in caplog.text
+    secret.unlink()
+    wait_until(lambda: f"{secret} is gone or empty" in caplog.text, "the warning")
+    secret.write_text(site.simulator.uri(0), encoding="utf-8")
+    wait_until(lambda: program.settings.stream.cameras[0].uri == site.simulator.uri(0), "the last address holds")
+    site.heard.wait_for_events(0)
+    assert "hunter2" not in caplog.text
 
 
 def test_a_file_that_is_wrong_changes_nothing_and_says_where(site: Site, caplog: pytest.LogCaptureFixture) -> None:

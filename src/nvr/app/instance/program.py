@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
-from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -16,7 +15,7 @@ from nvr.app.instance.services import ProcessorServices
 from nvr.app.ports import is_free
 from nvr.config.derive import ProcessorSettings
 from nvr.config.diff import SettingsChange, compare
-from nvr.config.watch import FileWatch
+from nvr.config.watch import FileWatch, WatchedFiles
 from nvr.control.metrics import ProcessorMeter
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import CancelledError, ConfigurationError, NvrError, TransientError
@@ -47,7 +46,7 @@ class ProcessorProgram:
         self,
         read: ReadSettings,
         *,
-        watched: Path | None = None,
+        watched: WatchedFiles | None = None,
         allow_empty: bool = False,
         on_report: Callable[[ProcessorReport], None] = lambda _: None,
         on_settings: Callable[[ProcessorSettings], None] = lambda _: None,
@@ -57,7 +56,7 @@ class ProcessorProgram:
 
         Args:
             read: Called now and for each reload.
-            watched: File whose change is a reload; None: only a command or `reload` is.
+            watched: Files whose change is a reload; None: only a command or `reload` is.
             allow_empty: Run without a camera, too: they come by commands or with the file.
             on_report: Called in the thread of `run` every ten seconds.
             on_settings: Called with the settings now, and when those of the log or the name have changed.
@@ -76,7 +75,6 @@ class ProcessorProgram:
         self._on_settings = on_settings
         self._clock = clock or SystemClock()
         self._started_at = self._clock.now()
-        # before the file is read, so that what is written between the two is noticed
         self._watch = None if watched is None else FileWatch(watched, self._reload_by_itself, clock=self._clock)
         self._settings = self._served = read()
         on_settings(self._settings)
