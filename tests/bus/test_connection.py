@@ -161,9 +161,9 @@ def test_small_messages_are_not_held_back(mosquitto: LocalBroker) -> None:
 
 
 @contextmanager
-def own_mosquitto(folder: Path, settings: str) -> Iterator[int]:
+def own_mosquitto(folder: Path, settings: str, port: int | None = None) -> Iterator[int]:
     require_program("mosquitto")
-    port = free_port()
+    port = free_port() if port is None else port
     config = folder / "mosquitto.conf"
     config.write_text(f"listener {port} 127.0.0.1\nuser root\n{settings}", encoding="ascii")
     with subprocess.Popen([find_mosquitto() or "", "-c", config], stderr=subprocess.DEVNULL) as process:
@@ -195,22 +195,54 @@ def test_credentials_are_sent_and_a_refusal_is_told_without_them(tmp_path: Path)
         assert "hunter" not in str(wrong.last_error)
 
 
-# paho 2.2 leaves the socket of a failed handshake to the garbage collector
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_tls_is_verified_and_a_client_certificate_shown(tmp_path: Path) -> None:
-    openssl = require_program("openssl")
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+def make_certificate(folder: Path) -> tuple[Path, Path, str]:
+    """Write a key and a certificate for both sides; return them, and the settings of a broker that wants them."""
+    key, cert = folder / "key.pem", folder / "cert.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    subprocess.run(
-        [openssl, "req", "-x509", *curve, "-nodes", "-days", "2", "-keyout", key, "-out", cert, *subject],
-        check=True,
-        capture_output=True,
-    )
+    command = [require_program("openssl"), "req", "-x509", *curve, "-nodes", "-days", "2", *subject]
+    subprocess.run([*command, "-keyout", key, "-out", cert], check=True, capture_output=True)
     settings = (
         f"allow_anonymous true\ncafile {cert}\ncertfile {cert}\nkeyfile {key}\n"
         "require_certificate true\nuse_identity_as_username true\n"
     )
+    return key, cert, settings
+
+
+# paho 2.2 leaves the socket of a failed handshake to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_certificates_that_are_replaced_hold_from_the_next_connection_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key, cert, settings = make_certificate(tmp_path)
+    port, ours = free_port(), tmp_path / "ours.pem"
+    ours.write_bytes(cert.read_bytes())
+    connection = MqttConnection(
+        BrokerConfig(host="127.0.0.1", port=port, tls=True, ca_file=ours, cert_file=ours, key_file=key)
+    )
+    connection.start()
+    try:
+        with own_mosquitto(tmp_path, settings, port):
+            assert connection.wait_connected(DEADLINE_S), connection.last_error
+            ours.write_text("half of it", encoding="utf-8")
+        wait_until(lambda: not connection.is_connected, "the broker is gone")
+        with own_mosquitto(tmp_path, settings, port):
+            assert connection.wait_connected(DEADLINE_S), connection.last_error
+        assert "ours.pem" in caplog.text
+        assert "those of before are tried" in caplog.text
+        wait_until(lambda: not connection.is_connected, "the broker is gone again")
+        make_certificate(tmp_path)
+        ours.write_bytes(cert.read_bytes())
+        with own_mosquitto(tmp_path, settings, port):
+            assert connection.wait_connected(DEADLINE_S), connection.last_error
+    finally:
+        connection.stop()
+
+
+# paho 2.2 leaves the socket of a failed handshake to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_tls_is_verified_and_a_client_certificate_shown(tmp_path: Path) -> None:
+    key, cert, settings = make_certificate(tmp_path)
     with own_mosquitto(tmp_path, settings) as port:
         config = BrokerConfig(host="127.0.0.1", port=port, tls=True, ca_file=cert, cert_file=cert, key_file=key)
         with connected(config):

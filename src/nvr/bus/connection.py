@@ -6,7 +6,6 @@ to its users: bounded queues for every QoS, TCP_NODELAY, subscriptions that surv
 
 import logging
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from nvr.bus.tls import TlsContext
 from nvr.config.broker import BrokerConfig
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import ConfigurationError
 from nvr.core.throttle import ThrottledLog
 
 logger = logging.getLogger(__name__)
@@ -85,7 +84,7 @@ class MqttConnection:
             password = None if broker.password is None else broker.password.get_secret_value()
             self._client.username_pw_set(broker.username, password)
         if broker.tls:
-            self._client.tls_set_context(_tls_context(broker))
+            self._client.tls_set_context(TlsContext.of(broker))
         if will is not None:
             self._client.will_set(will.topic, will.payload, will.qos, will.retain)
         self._on_connected = on_connect
@@ -295,17 +294,3 @@ def _refused() -> MQTTMessageInfo:
 def _disable_nagle(_client: Client, _userdata: Any, sock: Any) -> None:  # noqa: ANN401 - paho's signature
     # with Nagle's algorithm 500 small messages a second wait 18-24 ms each, without it under 1 ms
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _tls_context(broker: BrokerConfig) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=broker.ca_file)
-        if broker.cert_file is not None:
-            context.load_cert_chain(broker.cert_file, broker.key_file)
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(str(file) for file in (broker.ca_file, broker.cert_file, broker.key_file) if file)
-        raise ConfigurationError(f"cannot use the TLS files of broker {broker.host} ({files}): {error}") from error
-    if broker.tls_insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -13,9 +13,9 @@ from nvr.cli.logs import apply_log_settings
 from nvr.core.errors import CancelledError, StreamError
 
 if TYPE_CHECKING:
-    from nvr.app.instance.program import ProcessorProgram
     from nvr.config import NvrConfig
     from nvr.config.derive import ProcessorSettings
+    from nvr.config.watch import WatchedFiles
     from nvr.processor.camera import CameraReport
     from nvr.processor.report import ProcessorReport
 
@@ -80,8 +80,6 @@ def processor(
     the file's. With --tenant, the file's cameras of that tenant. A changed file or secret is applied while it
     runs, camera by camera, as is SIGHUP; `nvr ctl` commands it.
     """
-    from nvr.app.instance.program import ProcessorProgram
-
     flags: dict[str, tuple[str, object]] = {
         "streams.rtsp_transport": ("--rtsp-transport", rtsp_transport),
         "streams.decode": ("--decode", decode),
@@ -117,21 +115,19 @@ def processor(
     )
     read_site = settings.site_reader(config, overrides)
     read = _reader(read_site, first_source_id=first_source_id or 0, instance_id=instance_id, tenant=tenant)
-    program = ProcessorProgram(
-        read,
-        watched=None if config is None else read_site.files,
-        allow_empty=config is not None,
-        on_report=_tell,
-        on_settings=_log_as_told,
-    )
-    _run(program)
+    _run(read, None if config is None else read_site.files)
 
 
 def _log_as_told(told: "ProcessorSettings") -> None:
     apply_log_settings(told.log, {"instance_id": told.stream.instance_id})
 
 
-def _run(program: "ProcessorProgram") -> None:
+def _run(read: "Callable[[], ProcessorSettings]", files: "WatchedFiles | None") -> None:
+    from nvr.app.instance.program import ProcessorProgram
+
+    program = ProcessorProgram(
+        read, watched=files, allow_empty=files is not None, on_report=_tell, on_settings=_log_as_told
+    )
     options.on_stop_signals(program.request_stop)
     options.on_reload_signal(program.reload_in_background)
     with contextlib.suppress(CancelledError):
