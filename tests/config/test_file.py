@@ -235,6 +235,14 @@ def test_no_message_shows_a_password(text: str) -> None:
 
 
 class TestPlaceholders:
+    def test_they_are_filled_in_within_braces_too(self) -> None:
+        text = "broker: {host: ${HOST}, port: ${PORT:-1884}, username: $${HOST}}\n"
+        broker = parse_config(text, "nvr.yaml", {"HOST": "broker.lan"}).broker
+        assert (broker.host, broker.port, broker.username) == ("broker.lan", 1884, "${HOST}")
+        assert lines("broker: {port: 1, host: ${HOST}}\n") == [
+            "broker.host: the environment variable HOST is not set (nvr.yaml:1:25)"
+        ]
+
     def test_variables_and_their_defaults_are_filled_in(self) -> None:
         text = "cameras: [{name: '${N:-gate}', uri: 'rtsp://u:${PW}@${H}/$$x$1$'}]\nwall: {http_port: '${P}'}\n"
         site = parse_config(text, "x", {"PW": "a:b$$c${d}", "H": "h", "P": "81", "EMPTY": ""})

@@ -66,6 +66,27 @@ def test_values_are_read_as_yaml_1_2(text: str, value: object) -> None:
     assert type(content(text)) is type(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{a: ${X}}", {"a": "${X}"}),
+        ("{a: ${X}, b: [${Y}, x${Z}y]}", {"a": "${X}", "b": ["${Y}", "x${Z}y"]}),
+        ("{a: ${X:-1, 2: [3] #4}}", {"a": "${X:-1, 2: [3] #4}"}),
+        ("a: ${X:-b: c #d}", {"a": "${X:-b: c #d}"}),
+        ("{a: $${X}}", {"a": "$${X}"}),
+        ("{${X}: 1}", {"${X}": 1}),
+        ("{a: !secret ${X}.txt}", {"a": "${X}.txt"}),
+        ("""{a: '${X:-it''s}', b: "${X:-\\"}"}""", {"a": "${X:-it's}", "b": '${X:-"}'}),
+        ("a: |\n  ${X}\n", {"a": "${X}\n"}),
+        ("a: ${X # {b: 1}", {"a": "${X"}),
+        ("{a: {b: 1}}", {"a": {"b": 1}}),
+        ("a: \ue000${X}", {"a": "\ue000${X}"}),
+    ],
+)
+def test_a_placeholder_needs_no_quotes(text: str, value: object) -> None:
+    assert content(text) == value
+
+
 def test_reads_what_pyyaml_reads_of_an_ordinary_file() -> None:
     text = "a: &x [1, two, {three: 3.5}]\nb: *x\nc: |\n  text\n  of lines\nd:\n- - e\n- f: null\n"
     assert content(text) == yaml.safe_load(text)
@@ -100,7 +121,9 @@ def test_settings_of_any_kind_are_a_configuration_or_one_sentence(structure: obj
     answer(structure)
 
 
-SIGNS = st.sampled_from([*"&*!|>%@`'\"{}[]:,-?#<~$\n \t\\=a1.0", "<<", "!secret ", "${A}", "---", "...", "cameras:"])
+SIGNS = st.sampled_from(
+    [*"&*!|>%@`'\"{}[]:,-?#<~$\n \t\\=a1.0", "<<", "!secret ", "${A}", "${A:-", "---", "...", "cameras:"]
+)
 
 
 @settings(max_examples=200)
@@ -125,6 +148,7 @@ def test_any_text_leaves_no_trace(text: str) -> None:
         lambda n: "[" + "a," * (n // 2) + "]",
         lambda n: "a: " + "x" * n,
         lambda n: "a: " + "${" * (n // 2),
+        lambda n: "a: " + "${a:-" * (n // 5),
         lambda n: "cameras: [" + "{uri: 'u'}," * (n // 11) + "]",
         lambda n: "wall: {" + "".join(f"k{i}: 1, " for i in range(n // 10)) + "}",
         lambda n: "cameras:\n" + "- {uri: u, zones: [{name: a, polygon: [[0,0],[1,0],[1,1]]}]}\n" * (n // 60),

@@ -6,6 +6,12 @@ from collections.abc import Iterable, Mapping
 from nvr.core.masking import MASK
 
 _PLACEHOLDER = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<or>:-(?P<default>[^}]*))?\}|\$\{")
+_WITHIN = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-[^{}\r\n]*)?\}")
+_SIGNS_OF_YAML = "{}[],:#"
+_STAND_INS = "".join(chr(0xE000 + n) for n in range(len(_SIGNS_OF_YAML)))
+_TO_STAND_INS = str.maketrans(_SIGNS_OF_YAML, _STAND_INS)
+_FROM_STAND_INS = str.maketrans(_STAND_INS, _SIGNS_OF_YAML)
+
 _SECRET_NAME = re.compile(r"pass|pwd|psw|secret|token|key|auth|credential", re.IGNORECASE)
 
 _KNOWN_BY = 8
@@ -37,6 +43,22 @@ def fill_in(text: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, 
         return value or found["default"]
 
     return (_PLACEHOLDER.sub(fill, text), tuple(secrets)) if "$" in text else (text, ())
+
+
+def hide_signs(document: str) -> str:
+    """Return a YAML document in which placeholders hold no sign of YAML, so that `{host: ${HOST}}` is read as meant.
+
+    Each sign has another one, for private use, in its place until `show_signs`; lines and columns stay. A document that
+    has such signs of its own stays as it is.
+    """
+    if not set(_STAND_INS).isdisjoint(document):
+        return document
+    return _WITHIN.sub(lambda found: found[0].translate(_TO_STAND_INS), document)
+
+
+def show_signs(text: str) -> str:
+    """Return a piece of a document as it was before `hide_signs`."""
+    return text.translate(_FROM_STAND_INS)
 
 
 def escape(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import NoReturn, TypeAlias
 
 import yaml
 
+from nvr.config.placeholders import hide_signs, show_signs
 from nvr.config.problems import Problem, SettingPath, SettingsError
 
 MAX_DEPTH = 32
@@ -78,9 +79,10 @@ def compose(text: str, origin: str, *, read_text: ReadText, read_secret: ReadTex
     Raises:
         SettingsError: It is no YAML, names a key twice, or a text stands for nothing; holds all of the latter.
     """
-    composer = _Composer(origin, read_text, read_secret)
+    hidden = hide_signs(text)
+    composer = _Composer(origin, read_text, read_secret, show_signs if hidden != text else str)
     try:
-        node = composer.document(yaml.parse(text, Loader=_LOADER))
+        node = composer.document(yaml.parse(hidden, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         problem = _QUOTATION.sub(_unquoted, " ".join(str(error.problem or error.context).split()))
         raise SettingsError([Problem((), f"is not YAML: {problem}", _place(origin, error.problem_mark))]) from None
@@ -92,11 +94,14 @@ def compose(text: str, origin: str, *, read_text: ReadText, read_secret: ReadTex
 
 
 class _Composer:
-    def __init__(self, origin: str, read_text: ReadText, read_secret: ReadText) -> None:
+    def __init__(
+        self, origin: str, read_text: ReadText, read_secret: ReadText, as_written: Callable[[str], str]
+    ) -> None:
         self.problems: list[Problem] = []
         self._origin = origin
         self._read_text = read_text
         self._read_secret = read_secret
+        self._as_written = as_written
         self._anchors: dict[str, Node] = {}
 
     def place(self, event: yaml.Event) -> str:
@@ -168,12 +173,13 @@ class _Composer:
     def _key(self, event: yaml.Event) -> tuple[str | int, bool]:
         if not isinstance(event, yaml.ScalarEvent):
             self._fail("is not YAML: the name of a setting is a list, a section or an alias", event)
+        name = self._as_written(event.value)
         if not event.implicit[0]:
-            return event.value, False
-        key = _plain(event.value)
+            return name, False
+        key = _plain(name)
         if isinstance(key, int) and not isinstance(key, bool):
             return key, False
-        return event.value, event.value == "<<"
+        return name, name == "<<"
 
     def _merge(self, node: MappingNode, merged: Node, path: SettingPath) -> None:
         for each in merged.items if isinstance(merged, ListNode) else [merged]:
@@ -185,11 +191,11 @@ class _Composer:
                     node.nodes[key], node.key_places[key] = value, each.key_places[key]
 
     def _scalar(self, event: yaml.ScalarEvent, path: SettingPath) -> ScalarNode:
-        place = self.place(event)
+        place, text = self.place(event), self._as_written(event.value)
         if event.tag == _SECRET_TAG:
-            return self._text(self._read_secret, event.value, path, place)
+            return self._text(self._read_secret, text, path, place)
         self._check_tag(event)
-        value = _plain(event.value) if event.implicit[0] and event.tag not in _TEXT_TAGS else event.value
+        value = _plain(text) if event.implicit[0] and event.tag not in _TEXT_TAGS else text
         return self._text(self._read_text, value, path, place) if isinstance(value, str) else ScalarNode(place, value)
 
     def _text(self, read: ReadText, text: str, path: SettingPath, place: str) -> ScalarNode:
