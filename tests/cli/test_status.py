@@ -36,7 +36,7 @@ class Instances:
 
     def __init__(self, broker: LocalBroker) -> None:
         self.broker = broker
-        self._connections: dict[str, InstanceConnection] = {}
+        self._connections: list[InstanceConnection] = []
 
     def say(self, status: InstanceStatus, tenant: str | None = None) -> InstanceConnection:
         connection = InstanceConnection(
@@ -46,11 +46,11 @@ class Instances:
         assert connection.wait_connected(DEADLINE_S)
         now = datetime.now(UTC)
         assert connection.say(status.model_copy(update={"timestamp": now, "heartbeat_s": 300.0}))
-        self._connections[status.instance_id] = connection
+        self._connections.append(connection)
         return connection
 
     def close(self) -> None:
-        for connection in self._connections.values():
+        for connection in self._connections:
             connection.stop()
 
 
