@@ -6,10 +6,11 @@ from pathlib import Path
 
 from nvr.assets.spec import ModelSpec
 from nvr.core.errors import ConfigurationError, ModelError
-from nvr.detection.network import Batching, open_network
+from nvr.detection.network import Batching, fit_network
 from nvr.detection.network_detector import NetworkDetector, can_leave_out_rows
 from nvr.detection.nms import Selection
-from nvr.detection.recognise import recognise_file
+from nvr.detection.recognise import recognise_session
+from nvr.detection.runtime import Session
 
 
 def load_detector(
@@ -42,15 +43,15 @@ def load_detector(
     """
     if not 0 <= confidence_threshold <= 1:
         raise ConfigurationError(f"confidence_threshold: expected 0..1, got {confidence_threshold}")
+    session = Session(path, None, providers)
     if spec is None:
-        spec = recognise_file(path, size_px)
+        spec = recognise_session(session, size_px)
     elif size_px is not None:
         spec = replace(spec, input_width_px=size_px[0], input_height_px=size_px[1])
     class_ids = None if classes is None else _class_ids(model_id, classes, spec.class_names)
-    network = open_network(
-        path,
+    network = fit_network(
+        session,
         (spec.input_width_px, spec.input_height_px),
-        providers=providers,
         batching=batching,
         wants_free_height=can_leave_out_rows(spec),
     )

@@ -117,7 +117,13 @@ def open_network(
         ModelError: The file is missing, broken, no detector, or cannot run at this size.
         UnsupportedError: ONNX Runtime is not installed.
     """
-    session = Session(path, None, providers)
+    return fit_network(Session(path, None, providers), size_px, batching=batching, wants_free_height=wants_free_height)
+
+
+def fit_network(
+    session: Session, size_px: Size | None = None, *, batching: Batching = "auto", wants_free_height: bool = False
+) -> Network:
+    """Make a network of a file that is open, freed where that is needed; arguments and errors as of `open_network`."""
     size_px = _wanted_size(session.signature, size_px)
     wants_batches = batching == "always" or session.provider in BATCHING
     must_free_size = any(
@@ -131,10 +137,10 @@ def open_network(
     if not must_free_size and is_enough:
         network = Network(session, size_px, has_real_batches=wants_batches)
     else:
-        network = _freed(path, session, size_px, wants_batches, must_free_size)
+        network = _freed(session, size_px, wants_batches, must_free_size)
     logger.info(
         "%s runs on %s at %dx%d, %s",
-        path.name, network.provider, *size_px, "in batches" if network.has_real_batches else "image by image",
+        session.path.name, network.provider, *size_px, "in batches" if network.has_real_batches else "image by image",
     )  # fmt: skip
     return network
 
@@ -147,11 +153,12 @@ def _wanted_size(signature: Signature, size_px: Size | None) -> Size:
     return width, height
 
 
-def _freed(path: Path, original: Session, size_px: Size, wants_batches: bool, must_free_size: bool) -> Network:
+def _freed(original: Session, size_px: Size, wants_batches: bool, must_free_size: bool) -> Network:
+    path = original.path
     try:
         content = free_graph(path, original.signature.image.name)
         session = Session(path, content, [original.provider])
-        _verify(session, size_px, original)
+        _verify(session, size_px, original, n_images=2 if wants_batches or must_free_size else 1)
     except (ModelError, UnsupportedError) as error:
         if must_free_size:
             own = "x".join(str(size) for size in original.signature.size_px)
@@ -163,17 +170,23 @@ def _freed(path: Path, original: Session, size_px: Size, wants_batches: bool, mu
     return Network(session, size_px, has_real_batches=wants_batches, is_freed=True)
 
 
-def _verify(session: Session, size_px: Size, original: Session) -> None:
-    """Compare a batch of two with the original network where it can run, and with two runs of one.
+def _verify(session: Session, size_px: Size, original: Session, n_images: int) -> None:
+    """Compare a run of some images with runs of one: of the original network, and at a size that it cannot of itself.
 
     Raises:
         ModelError: They differ, or one cannot be run.
     """
     (own_width, own_height), (width, height) = original.signature.size_px, size_px
-    for size, reference in (((own_width or width, own_height or height), original), ((width, height), session)):
-        pair = np.random.default_rng(0).uniform(0, 1, (2, 3, size[1], size[0])).astype(np.float32)
-        together = _run(session, pair)
-        for i in range(2):
-            for got, alone in zip(together, _run(reference, pair[i : i + 1]), strict=True):
-                if got[i : i + 1].shape != alone.shape or not np.allclose(got[i : i + 1], alone, 1e-3, 1e-3):
-                    raise ModelError("freed of its fixed batch it answers differently")
+    own_size_px = (own_width or width, own_height or height)
+    _compare(session, original, own_size_px, n_images)
+    if size_px != own_size_px:
+        _compare(session, session, size_px, n_images)
+
+
+def _compare(session: Session, reference: Session, size_px: Size, n_images: int) -> None:
+    images = np.random.default_rng(0).uniform(0, 1, (n_images, 3, size_px[1], size_px[0])).astype(np.float32)
+    together = _run(session, images)
+    for i in range(n_images):
+        for got, alone in zip(together, _run(reference, images[i : i + 1]), strict=True):
+            if got[i : i + 1].shape != alone.shape or not np.allclose(got[i : i + 1], alone, 1e-3, 1e-3):
+                raise ModelError("freed of its fixed batch it answers differently")

@@ -26,8 +26,10 @@ class NetworkDetector:
     See `nvr.detection.detections.Detector`; `nvr.detection.load.load_detector` makes one from a file.
     """
 
-    def __init__(self, model_id: str, network: Network, spec: ModelSpec, selection: Selection) -> None:
-        """Join a network and its head, and run it once to see that they fit.
+    def __init__(
+        self, model_id: str, network: Network, spec: ModelSpec, selection: Selection, *, is_tried: bool = False
+    ) -> None:
+        """Join a network and its head, and run it once to see that they fit, unless that `is_tried` already.
 
         Raises:
             ModelError: They do not.
@@ -42,8 +44,8 @@ class NetworkDetector:
         self._selection = selection
         self._decoders: dict[int, Decoder] = {}
         self._leaves_out_rows = network.has_free_height and not network.has_real_batches and can_leave_out_rows(spec)
-        # of no grey that could be left out: the whole input is tried
-        self._infer_all([np.zeros((spec.input_height_px, spec.input_width_px, 3), np.uint8)])
+        if not is_tried:  # with black, as grey rows would be left out
+            self._infer_all([np.zeros((spec.input_height_px, spec.input_width_px, 3), np.uint8)])
 
     @property
     def model_id(self) -> str:
@@ -91,7 +93,7 @@ class NetworkDetector:
         """
         if self._network is None:
             raise ModelError(f"model {self._model_id}: the detector is closed")
-        return NetworkDetector(self._model_id, self._network.twin(), self._spec, self._selection)
+        return NetworkDetector(self._model_id, self._network.twin(), self._spec, self._selection, is_tried=True)
 
     def infer(self, images: Sequence[Image], source_ids: Sequence[int] | None = None) -> list[Detections]:
         """See `Detector.infer`; the sources make no difference here."""

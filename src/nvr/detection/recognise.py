@@ -28,8 +28,14 @@ def recognise_file(path: Path, size_px: tuple[int, int] | None = None) -> ModelS
         ModelError: The file is missing, broken, or of no known kind.
         UnsupportedError: ONNX Runtime is not installed.
     """
+    return recognise_session(Session(path, None, ["cpu"]), size_px)
+
+
+def recognise_session(session: Session, size_px: tuple[int, int] | None = None) -> ModelSpec:
+    """Do the same for a file that is open already."""
+    path = session.path
     try:
-        spec = recognise(Session(path, None, ["cpu"]).signature)
+        spec = recognise(session.signature)
     except ModelError as error:
         if str(path) in str(error):
             raise

@@ -52,6 +52,11 @@ class Session:
         self.signature = self._read_signature()
         self._output_names = [output.name for output in self.signature.outputs]
 
+    @property
+    def path(self) -> Path:
+        """The ONNX file."""
+        return self._path
+
     def twin(self) -> "Session":
         """Load the same network once more, for another thread; raises as the first time."""
         return Session(self._path, self._content, [self.provider], self._threads)
