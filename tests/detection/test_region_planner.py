@@ -78,6 +78,23 @@ def test_cameras_look_at_whole_frames_at_times_of_their_own() -> None:
     assert len(set(later)) == 4
 
 
+def test_cameras_that_begin_together_look_at_their_whole_frames_one_after_another() -> None:
+    first: list[float] = []
+    for source_id in range(8):
+        planner = RegionPlanner(source_id, CANVAS, begins_within_s=0.5)
+        first += [0.01 * i for i in range(60) if planner.plan(ground(i), SIZE, NOBODY, 0.01 * i).is_full_look]
+    assert len(first) == 8, "each once"
+    assert max(first) <= 0.5
+    assert all(later - earlier >= 0.04 for earlier, later in itertools.pairwise(sorted(first)))
+
+
+def test_what_is_tracked_is_looked_at_before_the_turn_of_the_whole_frame() -> None:
+    planner = RegionPlanner(3, CANVAS, begins_within_s=0.5)
+    plan = planner.plan(ground(0), SIZE, np.array([[400, 300, 460, 480]], np.float32), 0.0)
+    assert len(plan.regions) == 1
+    assert not plan.is_full_look
+
+
 def plan_with(tracked: list[list[float]], settings: RegionSettings | None = None) -> tuple[Region, ...]:
     """What is looked at when only tracks say so."""
     planner = RegionPlanner(0, CANVAS, settings)

@@ -116,14 +116,28 @@ def test_tracks_end_with_the_camera_and_with_a_cut() -> None:
     assert again.finish("removed") == ()
 
 
-def test_tracks_are_cut_off_by_a_gap_and_by_other_classes_and_then_all_is_looked_at() -> None:
+def test_tracks_are_cut_off_by_a_gap_and_by_other_classes() -> None:
     for later, model in ((frame(100), MODEL), (frame(6), replace(MODEL, class_names=("car", "person")))):
         watcher = analyst()
         plan(watcher, frame(0))
         follow(watcher)
         _, told = watcher.conclude(later, None, None, model)
         assert [(track.kind, track.end_reason) for track in told] == [("end", "cut")]
-        assert plan(watcher, later).is_full_look
+        assert plan(watcher, later).is_full_look == (model is MODEL), "for another model its slot asks"
+
+
+def test_what_all_cameras_look_at_anew_each_looks_at_in_its_turn_and_once() -> None:
+    watcher = analyst()
+    assert plan(watcher, frame(0)).is_full_look
+    watcher.look_again(within_s=3.0)  # at 5 frames a second the turn of camera 3 comes with the 13th
+    other = replace(MODEL, class_names=("car", "person"))
+    looks = []
+    for number in range(1, 20):
+        planned = plan(watcher, frame(number))
+        watcher.conclude(frame(number), Detections.empty() if planned.regions else None, planned, other)
+        looks += [number] if planned.is_full_look else []
+    assert len(looks) == 1
+    assert 1 < looks[0] <= 16
 
 
 def test_what_was_planned_and_not_looked_at_is_planned_anew() -> None:

@@ -87,6 +87,7 @@ class CameraAnalyst:
             source_id, zones=camera.zones, lines=camera.lines, instance_id=settings.instance_id
         )
         self._planner: RegionPlanner | None = None
+        self._looks_within_s = 0.0
         self._canvas_size_px: Size | None = None
         self._class_names: tuple[str, ...] | None = None
         self._size_px: Size | None = None
@@ -101,9 +102,13 @@ class CameraAnalyst:
         """Whether something moved or was followed when it was last looked at."""
         return self._is_active
 
-    def look_again(self) -> None:
-        """Look at the whole next frame: what was planned was not looked at, or another model looks from now on."""
-        self._planner = None
+    def look_again(self, within_s: float = 0.0) -> None:
+        """Look at a whole frame anew: what was planned was not looked at, or another model looks from now on.
+
+        Args:
+            within_s: At the latest then, each camera at its own moment, for what all are asked at once; 0: the next.
+        """
+        self._planner, self._looks_within_s = None, within_s
 
     def plan(self, frame: Frame, picture: ConvertibleFrame, canvas_size_px: Size) -> RegionPlan:
         """Say which parts of a frame are worth a look.
@@ -120,7 +125,14 @@ class CameraAnalyst:
         if self._planner is None or self._canvas_size_px != canvas_size_px:
             self._canvas_size_px = canvas_size_px
             masks = [mask.polygon for mask in self._settings.camera.motion_masks]
-            self._planner = RegionPlanner(self._source_id, canvas_size_px, self._settings.regions, masks=masks)
+            self._planner = RegionPlanner(
+                self._source_id,
+                canvas_size_px,
+                self._settings.regions,
+                masks=masks,
+                begins_within_s=self._looks_within_s,
+            )
+            self._looks_within_s = 0.0
         return self._planner.plan(
             small_luma(picture, LUMA_WIDTH_PX),
             (frame.width, frame.height),
@@ -206,15 +218,17 @@ class CameraAnalyst:
     def _look_for_cuts(self, facts: FrameFacts) -> None:
         """End all tracks where the frame's size, its time or the classes' numbers do not go on from those before."""
         before_s, self._captured_s = self._captured_s, facts.captured_s
-        before = (self._size_px or facts.size_px, self._class_names or facts.class_names)
-        self._size_px, self._class_names = facts.size_px, tuple(facts.class_names)
-        is_cut = before != (facts.size_px, facts.class_names)
-        if is_cut:
-            self._tracker.reset()
+        class_names = tuple(facts.class_names)
+        is_other_size = self._size_px not in (None, facts.size_px)
+        is_other_model = self._class_names not in (None, class_names)
         is_gap = before_s is not None and abs(facts.captured_s - before_s) > self._options.max_gap_s
-        if is_cut or is_gap:  # after a gap the tracker ends them itself
+        self._size_px, self._class_names = facts.size_px, class_names
+        if is_other_size or is_other_model:
+            self._tracker.reset()
+        if is_other_size or is_other_model or is_gap:  # after a gap the tracker ends them itself
             self._end_reason = "cut"
             self._loose = Detections.empty()
+        if is_other_size or is_gap:  # of another model who changes it has told: see `look_again`
             self.look_again()
 
     def _hold_loose(
