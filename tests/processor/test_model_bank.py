@@ -72,8 +72,8 @@ def site(networks: tuple[str, str]) -> Iterator[Site]:
 def test_each_camera_is_looked_at_by_its_model(site: Site) -> None:
     assert [found.class_name for found in site.look(0).detections] == ["apple"]
     assert [found.class_name for found in site.look(1).detections] == ["bird"]
-    assert site.bank.analysed == site.bank.inferences == 2
-    assert [status.state for status in site.bank.statuses] == ["ok", "ok"]
+    assert site.bank.branches.analysed == site.bank.branches.inferences == 2
+    assert [status.state for status in site.bank.branches.statuses] == ["ok", "ok"]
 
 
 def test_a_model_is_replaced_between_two_frames_and_the_other_goes_on(site: Site, networks: tuple[str, str]) -> None:
@@ -81,7 +81,7 @@ def test_a_model_is_replaced_between_two_frames_and_the_other_goes_on(site: Site
     assert site.bank.swap(networks[1]).wait(30) == "done"
     assert site.look(0).detections[0].class_name == "bird"
     assert site.look(1).detections[0].class_name == "bird"
-    assert [status.generation for status in site.bank.statuses] == [2, 1]
+    assert [status.generation for status in site.bank.branches.statuses] == [2, 1]
 
 
 def test_a_model_that_cannot_be_had_leaves_the_old_one(site: Site, tmp_path: Path) -> None:
@@ -115,7 +115,13 @@ def test_nothing_can_be_replaced_before_it_is_loaded(networks: tuple[str, str]) 
     bank = ModelBank(config, lambda *_: None, lambda _: None, clock=SystemClock())
     with pytest.raises(RuntimeError, match="not started"):
         bank.swap(networks[1])
-    assert (bank.analysed, bank.inferences, bank.failures, bank.busy_for_s(), bank.statuses) == (0, 0, 0, 0.0, ())
+    assert (
+        bank.branches.analysed,
+        bank.branches.inferences,
+        bank.branches.failures,
+        bank.branches.busy_for_s(),
+        bank.branches.statuses,
+    ) == (0, 0, 0, 0.0, ())
 
 
 def test_a_model_that_is_out_of_reach_does_not_make_motion_look(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,8 +220,8 @@ def test_a_camera_goes_over_to_another_model_and_the_old_one_is_freed(site: Site
     assert names(site.look(1)) == ["bird"]
     site.bank.admit(1, CameraConfig(uri=URI, model_id=networks[0]))
     assert names(site.look(1)) == ["apple"]
-    assert [status.model_id for status in site.bank.statuses] == [site.bank.statuses[0].model_id]
-    assert site.bank.inferences == 2, "what it did before is not forgotten"
+    assert [status.model_id for status in site.bank.branches.statuses] == [site.bank.branches.statuses[0].model_id]
+    assert site.bank.branches.inferences == 2, "what it did before is not forgotten"
     with pytest.raises(ConfigurationError, match="is not in use"):
         site.bank.swap("motion", instead_of=networks[1])
 
@@ -223,7 +229,7 @@ def test_a_camera_goes_over_to_another_model_and_the_old_one_is_freed(site: Site
 def test_the_usual_model_stays_without_a_camera(site: Site, networks: tuple[str, str]) -> None:
     site.bank.admit(0, CameraConfig(uri=URI, model_id=networks[1]))
     site.bank.forget(1)
-    assert len(site.bank.statuses) == 2
+    assert len(site.bank.branches.statuses) == 2
     site.bank.admit(5, CameraConfig(uri=URI))
     assert names(site.look(5)) == ["apple"]
 
@@ -238,7 +244,7 @@ def test_a_model_is_loaded_by_the_settings_that_come_with_it(networks: tuple[str
     with pytest.raises(ConfigurationError, match="has no apple"):
         bank.change_default(with_model(networks[1], "apple"))
     bank.change_default(with_model(networks[1], "bird"))
-    bank.check_classes(["bird"])
+    bank.branches.check_classes(["bird"])
     bank.stop(lambda: 10.0)
 
 
@@ -249,10 +255,10 @@ def test_another_usual_model_looks_at_those_that_choose_none(site: Site, network
     assert names(site.look(5)) == ["bird"]
     assert names(site.look(0)) == ["apple"], "which it has chosen"
     site.bank.forget(0)
-    assert len(site.bank.statuses) == 1, "nobody has chosen it any more"
+    assert len(site.bank.branches.statuses) == 1, "nobody has chosen it any more"
     site.bank.change_default(with_model("motion"))
     assert names(site.look(1)) == ["bird"]
-    assert {status.model_id for status in site.bank.statuses} >= {"motion"}
+    assert {status.model_id for status in site.bank.branches.statuses} >= {"motion"}
 
 
 def test_another_usual_model_that_cannot_be_had_changes_nothing(site: Site, tmp_path: Path) -> None:
@@ -266,11 +272,11 @@ def test_another_usual_model_that_cannot_be_had_changes_nothing(site: Site, tmp_
     assert names(site.look(5)) == ["apple"]
     site.bank.admit(6, CameraConfig(uri=URI))
     assert names(site.look(6)) == ["apple"]
-    assert len(site.bank.statuses) == 2
+    assert len(site.bank.branches.statuses) == 2
 
 
 def test_nothing_is_loaded_for_a_processor_that_has_stopped(site: Site) -> None:
     site.bank.stop(lambda: 10.0)
     with pytest.raises(CancelledError):
         site.bank.admit(9, CameraConfig(uri=URI, model_id="motion"))
-    assert len(site.bank.statuses) == 2
+    assert len(site.bank.branches.statuses) == 2

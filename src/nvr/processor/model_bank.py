@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nvr.assets.cancelling import IsCancelled
@@ -16,21 +16,16 @@ from nvr.detection.region_planner import RegionSettings
 from nvr.media.frame import Frame
 from nvr.media.freshest import FreshestFrames
 from nvr.processor.analyst import AnalystSettings, CameraAnalyst
-from nvr.processor.model import load_configured_detector
-from nvr.processor.model_branch import Branch, RetiredWork
-from nvr.processor.model_slot import ModelSlot, ModelStatus
-from nvr.processor.model_swap import ModelSwap, warm_up
-from nvr.processor.model_work import ModelWork, joined_by_model
-from nvr.processor.multiplexer import Multiplexer, TrackHandler
-from nvr.processor.report import QueueReport
+from nvr.processor.branch_maker import BranchMaker
+from nvr.processor.branches import Branches
+from nvr.processor.model_branch import Branch
+from nvr.processor.model_swap import ModelSwap
+from nvr.processor.multiplexer import TrackHandler
 from nvr.processor.tally import FrameHandler, Tallies
-from nvr.tracking.zone_counts import CountsSnapshot
 
 logger = logging.getLogger(__name__)
 
 CANCEL_POLL_S = 0.1
-
-WARM_UP_SIZE_PX = (1280, 720)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +64,13 @@ class ModelBank:
         """
         self._config = config
         self._tallies = tallies or Tallies(clock)
-        self._emit = emit
-        self._emit_track = emit_track
-        self._clock = clock
+        self._maker = BranchMaker(self._make_analyst, emit, emit_track, self._tallies, clock)
         groups = group_by_model(config.numbered_cameras, config.model_id)
-        self._branches = {name: Branch(FreshestFrames(clock)) for name in [group.model_id for group in groups]}
-        if not self._branches:  # cameras will come, and most of them with this one
-            self._branches[config.model_id] = Branch(FreshestFrames(clock))
+        # without a camera: they will come, and most of them with this one
+        names = [group.model_id for group in groups] or [config.model_id]
+        self._branches = Branches({name: Branch(FreshestFrames(clock)) for name in names})
         self._default_id = config.model_id
         self._cameras: dict[int, _Known] = {}
-        self._past = RetiredWork()
-        self._n_multiplexers = 0
         self._is_started = False
         self._is_closed = False
         self._lock = threading.Lock()
@@ -97,13 +88,16 @@ class ModelBank:
             ConfigurationError: A setting names something that does not exist or does not fit.
             UnsupportedError: A model needs what is not installed.
         """
-        if given is not None and len(self._branches) > 1:
-            raise ConfigurationError(f"one detector was given, and the cameras name {', '.join(self._branches)}")
+        is_alone = len(self._branches) == 1
+        if given is not None and not is_alone:
+            raise ConfigurationError(f"one detector was given, and the cameras name {self._branches}")
         for model_id, branch in self._branches.items():
-            detector = given or self._load(model_id, is_cancelled)
-            self._equip(branch, detector, is_ours=given is None)
-        if len(self._branches) > 1:  # a single one has refused an unknown class already
-            self.check_classes(self._config.classes)
+            detector = given or self._maker.load(
+                self._config, model_id, is_cancelled, is_alone=is_alone, falls_back=True
+            )
+            self._maker.equip(branch, detector, self._config, is_ours=given is None)
+        if not is_alone:  # a single one has refused an unknown class already
+            self._branches.check_classes(self._config.classes)
 
     def admit(self, source_id: int, camera: CameraConfig, is_cancelled: IsCancelled = lambda: False) -> None:
         """Look at a camera by these settings from now on; between two frames, where it is known already.
@@ -123,14 +117,8 @@ class ModelBank:
         try:
             if self._assign(source_id, camera, model_id):  # another camera has brought it meanwhile
                 return
-            branch = self._load_beside(model_id, is_cancelled)
-            with self._lock:
-                is_wanted = not self._is_closed and not is_cancelled()
-                if is_wanted:
-                    self._branches = self._branches | {model_id: branch}
-            if not is_wanted:
-                branch.end()
-                raise CancelledError(f"model {model_id} was given up while it was loaded")
+            branch = self._maker.make(self._config, model_id, lambda: self._is_closed or is_cancelled())
+            self._take_in(model_id, branch, is_cancelled)
             self._assign(source_id, camera, model_id)
         finally:
             self._loading.release()
@@ -194,11 +182,13 @@ class ModelBank:
         old_id = instead_of or self._default_id
         branch = self._branches.get(old_id)
         if branch is None:
-            raise ConfigurationError(f"model {old_id} is not in use, expected one of {', '.join(self._branches)}")
+            raise ConfigurationError(f"model {old_id} is not in use, expected one of {self._branches}")
         if branch.slot is None:
             raise RuntimeError("the processor was not started")
         return branch.slot.swap(
-            lambda is_cancelled: self._load(model_id, is_cancelled, falls_back=False, config=config)
+            lambda is_cancelled: self._maker.load(
+                config or self._config, model_id, is_cancelled, is_alone=len(self._branches) == 1
+            )
         )
 
     def change_default(self, config: StreamProcessorConfig, is_cancelled: IsCancelled = lambda: False) -> None:
@@ -218,7 +208,7 @@ class ModelBank:
         if self._can_swap(old_id, model_id):
             self._swap_and_wait(config, is_cancelled)
             with self._lock:
-                self._branches = {model_id if key == old_id else key: each for key, each in self._branches.items()}
+                self._branches.rename(old_id, model_id)
                 self._default_id = model_id
             return
         movers = [(key, known.camera) for key, known in self._cameras.items() if known.camera.model_id is None]
@@ -241,94 +231,43 @@ class ModelBank:
             }
         for branch in self._branches.values():
             self._tell_confidence(branch)
-        for multiplexer in self._multiplexers():
-            multiplexer.retune(max_batch=config.max_batch, gather_s=config.max_wait_ms / 1000)
-
-    def check_classes(self, classes: Iterable[str]) -> None:
-        """Raise ConfigurationError for a class that no model in use knows."""
-        known = {
-            name for branch in self._branches.values() if branch.slot is not None for name in branch.slot.class_names
-        }
-        unknown = sorted(set(classes) - known)
-        if unknown and "motion" not in known:
-            raise ConfigurationError(f"classes: none of {', '.join(self._branches)} has {unknown[0]}")
+        self._branches.retune(max_batch=config.max_batch, gather_s=config.max_wait_ms / 1000)
 
     def start(self) -> None:
         """Begin to look, in the background."""
         with self._lock:
             self._is_started = True
-        for multiplexer in self._multiplexers():
-            multiplexer.start()
-
-    def finish(self, timeout_s: float) -> None:
-        """Look at what waits, then end."""
-        for multiplexer in self._multiplexers():
-            multiplexer.finish()
-        for multiplexer in self._multiplexers():
-            multiplexer.join(timeout_s)
+        self._branches.start()
 
     def stop(self, left_s: Callable[[], float]) -> None:
         """End all threads after the batches in work; a model that does not answer in time is left behind."""
         with self._lock:
             self._is_closed = True
-        for multiplexer in self._multiplexers():
-            multiplexer.request_stop()
-        for multiplexer in self._multiplexers():
-            multiplexer.join(left_s())
-        self.close(left_s)
+        self._branches.stop(left_s)
+        self._branches.close(left_s)
 
-    def close(self, left_s: Callable[[], float] = lambda: 0.0) -> None:
-        """Free the models that were loaded here."""
+    def close(self) -> None:
+        """Free the models that were loaded here, of which none was started."""
         with self._lock:
             self._is_closed = True
-        for branch in self._branches.values():
-            if branch.slot is not None:
-                branch.slot.close(left_s())
+        self._branches.close(lambda: 0.0)
 
     @property
-    def analysed(self) -> int:
-        """Frames so far, those too in which nothing was worth a look."""
-        return self._past.analysed + sum(multiplexer.analysed for multiplexer in self._multiplexers())
+    def branches(self) -> Branches:
+        """The models, and what they have worked."""
+        return self._branches
 
-    @property
-    def inferences(self) -> int:
-        """Pictures that models have looked at so far."""
-        return self._past.inferences + sum(multiplexer.inferences for multiplexer in self._multiplexers())
-
-    @property
-    def failures(self) -> int:
-        """Batches and frames that failed so far."""
-        return self._past.failures + sum(multiplexer.failures for multiplexer in self._multiplexers())
-
-    @property
-    def statuses(self) -> tuple[ModelStatus, ...]:
-        """How each model does at this moment."""
-        return tuple(branch.slot.status for branch in self._branches.values() if branch.slot is not None)
-
-    def works(self) -> tuple[ModelWork, ...]:
-        """Return what each model has worked."""
-        present = [work for multiplexer in self._multiplexers() for work in multiplexer.works()]
-        return joined_by_model([*self._past.works, *present])
-
-    def queues(self) -> list[QueueReport]:
-        """Return how many frames wait for each model."""
-        return [
-            QueueReport(
-                f"frames for {model_id}", branch.frames.n_waiting, branch.frames.n_places, branch.frames.n_replaced
-            )
-            for model_id, branch in self._branches.items()
-        ]
-
-    def counts(self) -> dict[int, CountsSnapshot]:
-        """Return the counters of zones and lines of each camera that has some."""
-        return {key: counts for mux in self._multiplexers() for key, counts in mux.counts().items()}
-
-    def busy_for_s(self) -> float:
-        """Return how long the longest of the present inferences has taken; 0 without any."""
-        return max((multiplexer.busy_for_s() for multiplexer in self._multiplexers()), default=0.0)
-
-    def _multiplexers(self) -> list[Multiplexer]:
-        return [branch.multiplexer for branch in self._branches.values() if branch.multiplexer is not None]
+    def _take_in(self, model_id: str, branch: Branch, is_cancelled: IsCancelled) -> None:
+        """Have a model that was loaded beside, unless nobody wants it any more."""
+        if branch.multiplexer is not None and self._is_started:
+            branch.multiplexer.start()
+        with self._lock:
+            is_wanted = not self._is_closed and not is_cancelled()
+            if is_wanted:
+                self._branches.add(model_id, branch)
+        if not is_wanted:
+            branch.end()
+            raise CancelledError(f"model {model_id} was given up while it was loaded")
 
     def _assign(self, source_id: int, camera: CameraConfig, model_id: str) -> bool:
         """Let a branch look at a camera; False where there is no such branch."""
@@ -353,18 +292,15 @@ class ModelBank:
     def _retire_unused(self) -> None:
         with self._lock:
             used = {id(known.branch) for known in self._cameras.values()}
-            unused = {
-                key: branch
-                for key, branch in self._branches.items()
-                if id(branch) not in used and key != self._default_id and self._is_started and not self._is_closed
-            }
-            self._branches = {key: branch for key, branch in self._branches.items() if key not in unused}
+            may_retire = self._is_started and not self._is_closed
+            unused = self._branches.take_out(
+                lambda key, branch: may_retire and id(branch) not in used and key != self._default_id
+            )
         for model_id, branch in unused.items():
             branch.end()
             logger.info("model %s is not needed any more", model_id)
-            if branch.multiplexer is not None:
-                with self._lock:
-                    self._past.add(branch.multiplexer)
+            with self._lock:
+                self._branches.remember(branch)
 
     def _tell_confidence(self, branch: Branch) -> None:
         config = self._config
@@ -402,53 +338,6 @@ class ModelBank:
             if is_cancelled() or self._is_closed:
                 raise CancelledError("loading the model was given up while another one is loaded")
 
-    def _load_beside(self, model_id: str, is_cancelled: IsCancelled) -> Branch:
-        detector = self._load(model_id, lambda: self._is_closed or is_cancelled(), falls_back=False, is_alone=False)
-        try:
-            warm_up(detector, WARM_UP_SIZE_PX)
-        except BaseException:
-            detector.close()
-            raise
-        branch = Branch(FreshestFrames(self._clock))
-        self._equip(branch, detector, is_ours=True)
-        if branch.multiplexer is not None and self._is_started:
-            branch.multiplexer.start()
-        return branch
-
-    def _equip(self, branch: Branch, detector: Detector, *, is_ours: bool) -> None:
-        config = self._config
-        branch.slot = ModelSlot(detector, clock=self._clock, is_ours=is_ours)
-        branch.multiplexer = Multiplexer(
-            branch.frames,
-            branch.slot,
-            lambda source_id: self._make_analyst(source_id, branch),
-            self._emit,
-            self._emit_track,
-            clock=self._clock,
-            name=f"multiplexer-{self._n_multiplexers}",
-            max_batch=config.max_batch,
-            gather_s=config.max_wait_ms / 1000,
-            wants_canvases=config.multiplex == "canvas",
-            tallies=self._tallies,
-        )
-        self._n_multiplexers += 1
-
-    def _load(
-        self,
-        model_id: str,
-        is_cancelled: IsCancelled,
-        *,
-        falls_back: bool = True,
-        is_alone: bool = True,
-        config: StreamProcessorConfig | None = None,
-    ) -> Detector:
-        # a copy, so that what was set by the user still is known as such
-        changes: dict[str, object] = {"model_id": model_id}
-        if len(self._branches) > 1 or not is_alone:  # each need not know the classes of the others
-            changes["classes"] = ()
-        settings = (config or self._config).model_copy(update=changes)
-        return load_configured_detector(settings, is_cancelled, falls_back=falls_back)
-
     def _make_analyst(self, source_id: int, branch: Branch) -> CameraAnalyst | None:
         known = self._cameras.get(source_id)
         if known is None or known.branch is not branch:  # it left while its last frame was on the way
@@ -459,4 +348,4 @@ class ModelBank:
             now = self._cameras.get(source_id)
             return last if now is None else now.settings
 
-        return CameraAnalyst(source_id, read_settings, clock=self._clock)
+        return CameraAnalyst(source_id, read_settings, clock=self._maker.clock)

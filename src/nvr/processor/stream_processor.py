@@ -152,7 +152,7 @@ class StreamProcessor:
             "watching %d camera%s with %s as instance %s",
             len(self._cameras),
             "" if len(self._cameras) == 1 else "s",
-            " and ".join(status.model_id for status in self._models.statuses),
+            " and ".join(status.model_id for status in self._models.branches.statuses),
             self._config.instance_id,
         )
 
@@ -169,7 +169,7 @@ class StreamProcessor:
         )
         self._cameras.prepare()
         if config.enable_watchdog:
-            self._watchdog = Watchdog(self._cameras.streams, self._models, config.watchdog_timeout_s)
+            self._watchdog = Watchdog(self._cameras.streams, self._models.branches, config.watchdog_timeout_s)
 
     def _close_unstarted(self) -> None:
         if self._outlets is not None:
@@ -210,7 +210,7 @@ class StreamProcessor:
         logger.info("instance %s has stopped", self._config.instance_id)
 
     def _finish(self) -> None:
-        self._models.finish(FINISH_S)
+        self._models.branches.finish(FINISH_S)
         if self._outlets is not None:
             self._outlets.drain(FINISH_S)
         self.terminate()
@@ -222,27 +222,27 @@ class StreamProcessor:
 
     def report(self) -> ProcessorReport:
         """Return the counters of this moment."""
-        models, outlets, watchdog = self._models, self._outlets, self._watchdog
+        looks, outlets, watchdog = self._models.branches, self._outlets, self._watchdog
         return ProcessorReport(
             cameras=tuple(
                 camera.report(
-                    models.replaced(camera.source_id),
+                    self._models.replaced(camera.source_id),
                     self._health.health(camera.source_id),
                     self._tallies.report(camera.source_id),
                 )
                 for camera in self._cameras
             ),
-            analysed_frames=models.analysed,
-            inferences=models.inferences,
-            detector_failures=models.failures,
+            analysed_frames=looks.analysed,
+            inferences=looks.inferences,
+            detector_failures=looks.failures,
             lost_events=0 if outlets is None else outlets.lost_events,
             is_broker_connected=outlets is not None and outlets.is_broker_connected,
             watchdog_reconnects=0 if watchdog is None else watchdog.reconnects,
             detector_hangs=watchdog is not None and watchdog.detector_hangs,
-            models=models.statuses,
-            counts=models.counts(),
-            works=models.works(),
-            queues=(*models.queues(), *(() if outlets is None else outlets.queues())),
+            models=looks.statuses,
+            counts=looks.counts(),
+            works=looks.works(),
+            queues=(*looks.queues(), *(() if outlets is None else outlets.queues())),
         )
 
     def _start_threads(self) -> None:
@@ -406,7 +406,7 @@ class StreamProcessor:
             live, rebuild = split_changes(self._applied, new)
             check_hwaccel(new.hwaccel)
             if "classes" in live and "model_id" not in live:
-                self._models.check_classes(new.classes)
+                self._models.branches.check_classes(new.classes)
             if "model_id" in live:
                 self._models.change_default(new, lambda: self._is_stopping.is_set() or is_cancelled())
             self._configure(live)
