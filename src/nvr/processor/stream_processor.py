@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from nvr.assets.cancelling import IsCancelled
 from nvr.config.camera import CameraConfig
@@ -11,37 +11,21 @@ from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import CancelledError, ConfigurationError, NvrError
 from nvr.core.names import check_name
 from nvr.detection.detections import Detector
-from nvr.events.protocol import TopicKind
-from nvr.events.schema import DetectionEvent, SourceEvent
-from nvr.events.track_event import TrackEvent
+from nvr.events.schema import SourceEvent
 from nvr.media.decoder import check_hwaccel
-from nvr.media.frame import Frame
 from nvr.processor.camera_set import CameraSet, never
-from nvr.processor.gate import PublicationGate
-from nvr.processor.health_watch import HealthHandler, HealthWatch
+from nvr.processor.engine import Engine
+from nvr.processor.health_watch import HealthHandler
 from nvr.processor.live_settings import checked, split_changes
-from nvr.processor.model_bank import ModelBank
 from nvr.processor.model_swap import ModelSwap
 from nvr.processor.multiplexer import EventHandler, TrackHandler
-from nvr.processor.outlets import Outlets
 from nvr.processor.recorder_port import CameraRecorder
 from nvr.processor.report import ProcessorReport
-from nvr.processor.tally import FrameTimes, Tallies
-from nvr.processor.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
 STOP_S = 1.2
 """All that `terminate` waits for, together, but for the disk."""
-
-DISK_STOP_S = 5.0
-"""What a slow disk gets to finish its files; the others need a tenth of a second."""
-
-LAST_PACKETS_S = 0.25
-"""How long a recorder waits for what cameras have sent already."""
-
-FINISH_S = 30.0
-"""How long the last frames and events of finished files may take."""
 
 FINISHED_POLL_S = 0.2
 
@@ -86,30 +70,19 @@ class StreamProcessor:
                 "there is no camera: give at least one stream URI, or a configuration file that has some"
             )
         self._config = self._applied = config
-        self._on_event = on_event
-        self._on_track = on_track
         self._given_detector = detector
         self._clock = clock or SystemClock()
-        self._tallies = Tallies(self._clock)
-        self._gate = PublicationGate(self._emit, self._emit_track, clock=self._clock, tallies=self._tallies)
-        self._models = ModelBank(
-            config, self._gate.put_event, self._gate.put_track, clock=self._clock, tallies=self._tallies
-        )
-        self._recorder = recorder
-        self._cameras = CameraSet(
+        self._engine = Engine(
             config,
-            models=self._models,
-            gate=self._gate,
-            clock=self._clock,
+            on_event=on_event,
+            on_track=on_track,
+            on_health=on_health,
             recorder=recorder,
             pre_roll_s=pre_roll_s,
-            on_replaced=self._forget_health,
+            clock=self._clock,
         )
-        self._outlets: Outlets | None = None
-        self._health = HealthWatch(self._cameras.samples, clock=self._clock, on_change=on_health)
         self._settings_lock = threading.Lock()
         self._applying = threading.Lock()
-        self._watchdog: Watchdog | None = None
         self._is_started = False
         self._is_stopping = threading.Event()
         self._is_terminated = threading.Event()
@@ -134,7 +107,7 @@ class StreamProcessor:
                 raise RuntimeError("a processor is started once")
             self._is_started = True
         try:
-            self._models.load(self._is_stopping.is_set, self._given_detector)
+            self._engine.load(self._is_stopping.is_set, self._given_detector)
         except NvrError:
             with self._lifecycle:
                 self._close_unstarted()
@@ -143,38 +116,21 @@ class StreamProcessor:
             try:
                 if self._is_stopping.is_set():
                     raise CancelledError("the processor was terminated while its model was loaded")
-                self._build()
+                self._engine.build(self._config)
             except NvrError:
                 self._close_unstarted()
                 raise
-            self._start_threads()
+            self._engine.start()
         logger.info(
             "watching %d camera%s with %s as instance %s",
-            len(self._cameras),
-            "" if len(self._cameras) == 1 else "s",
-            " and ".join(status.model_id for status in self._models.branches.statuses),
+            len(self.cameras),
+            "" if len(self.cameras) == 1 else "s",
+            " and ".join(status.model_id for status in self._engine.models.branches.statuses),
             self._config.instance_id,
         )
 
-    def _build(self) -> None:
-        config = self._config
-        self._outlets = Outlets(
-            config,
-            clock=self._clock,
-            on_event=self._on_event,
-            on_track=self._on_track,
-            is_recording=self._recorder is not None,
-            tallies=self._tallies,
-            is_muted=self._gate.is_closed,
-        )
-        self._cameras.prepare()
-        if config.enable_watchdog:
-            self._watchdog = Watchdog(self._cameras.streams, self._models.branches, config.watchdog_timeout_s)
-
     def _close_unstarted(self) -> None:
-        if self._outlets is not None:
-            self._outlets.close_unstarted()
-        self._models.close()
+        self._engine.close_unstarted()
         self._is_terminated.set()
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -187,8 +143,9 @@ class StreamProcessor:
         """
         deadline_s = None if timeout_s is None else self._clock.monotonic() + timeout_s
         while not self._is_terminated.wait(FINISHED_POLL_S):
-            if self._cameras.are_finished():
-                self._finish()
+            if self.cameras.are_finished():
+                self._engine.finish()
+                self.terminate()
                 return True
             if deadline_s is not None and self._clock.monotonic() >= deadline_s:
                 return False
@@ -205,72 +162,18 @@ class StreamProcessor:
             if self._is_terminated.is_set():
                 return
             deadline_s = self._clock.monotonic() + STOP_S
-            self._stop_threads(lambda: max(0.0, deadline_s - self._clock.monotonic()))
+            self._engine.stop(lambda: max(0.0, deadline_s - self._clock.monotonic()))
             self._is_terminated.set()
         logger.info("instance %s has stopped", self._config.instance_id)
-
-    def _finish(self) -> None:
-        self._models.branches.finish(FINISH_S)
-        if self._outlets is not None:
-            self._outlets.drain(FINISH_S)
-        self.terminate()
 
     @property
     def cameras(self) -> CameraSet:
         """The cameras, which may be added, removed, paused, resumed and changed while it runs."""
-        return self._cameras
+        return self._engine.cameras
 
     def report(self) -> ProcessorReport:
         """Return the counters of this moment."""
-        looks, outlets, watchdog = self._models.branches, self._outlets, self._watchdog
-        return ProcessorReport(
-            cameras=tuple(
-                camera.report(
-                    self._models.replaced(camera.source_id),
-                    self._health.health(camera.source_id),
-                    self._tallies.report(camera.source_id),
-                )
-                for camera in self._cameras
-            ),
-            analysed_frames=looks.analysed,
-            inferences=looks.inferences,
-            detector_failures=looks.failures,
-            lost_events=0 if outlets is None else outlets.lost_events,
-            is_broker_connected=outlets is not None and outlets.is_broker_connected,
-            watchdog_reconnects=0 if watchdog is None else watchdog.reconnects,
-            detector_hangs=watchdog is not None and watchdog.detector_hangs,
-            models=looks.statuses,
-            counts=looks.counts(),
-            works=looks.works(),
-            queues=(*looks.queues(), *(() if outlets is None else outlets.queues())),
-        )
-
-    def _start_threads(self) -> None:
-        if self._outlets is not None:
-            self._outlets.start()
-        self._models.start()
-        if self._recorder is not None:
-            self._recorder.start()
-        self._cameras.start()
-        self._health.start()
-        if self._watchdog is not None:
-            self._watchdog.start()
-
-    def _stop_threads(self, left_s: Callable[[], float]) -> None:
-        self._cameras.request_stop()
-        if self._recorder is not None:
-            # the last packets that cameras which answer hand on are recorded, too; then before all else, as nothing
-            # else is lost for good
-            last_packets_s = self._clock.monotonic() + LAST_PACKETS_S
-            self._cameras.stop(lambda: min(left_s(), max(0.0, last_packets_s - self._clock.monotonic())))
-            self._recorder.stop(DISK_STOP_S)
-        self._health.stop(left_s())
-        if self._watchdog is not None:
-            self._watchdog.stop(left_s())
-        self._models.stop(left_s)
-        if self._outlets is not None:
-            self._outlets.stop(left_s)
-        self._cameras.stop(left_s)
+        return self._engine.report()
 
     def swap_model(self, model_id: str, *, instead_of: str | None = None) -> ModelSwap:
         """Look with another model, without a pause: it is loaded beside, and a failure leaves the old one.
@@ -285,7 +188,7 @@ class StreamProcessor:
             TransientError: Swaps that were cancelled before have not noticed it yet.
             RuntimeError: The processor was not started.
         """
-        return self._models.swap(model_id, instead_of=instead_of)
+        return self._engine.models.swap(model_id, instead_of=instead_of)
 
     def pause(self, source_ids: Collection[int] | None = None, *, hang_up: bool = False) -> tuple[int, ...]:
         """Look at some cameras no more until `resume`; their connections and their recording go on.
@@ -305,7 +208,7 @@ class StreamProcessor:
         Raises:
             ConfigurationError: There is no such camera; nothing has changed then.
         """
-        return self._cameras.pause(source_ids, hang_up=hang_up)
+        return self.cameras.pause(source_ids, hang_up=hang_up)
 
     def resume(self, source_ids: Collection[int] | None = None) -> tuple[int, ...]:
         """Look at paused cameras again, and connect to those that had hung up; the others go on as they are.
@@ -315,7 +218,7 @@ class StreamProcessor:
         Raises:
             ConfigurationError: There is no such camera; nothing has changed then.
         """
-        return self._cameras.resume(source_ids)
+        return self.cameras.resume(source_ids)
 
     def set_max_fps(self, max_fps: float | None, source_ids: Collection[int] | None = None) -> tuple[int, ...]:
         """Analyse at most so many frames per second, from the next frame on.
@@ -371,7 +274,7 @@ class StreamProcessor:
             RuntimeError: The processor does not run.
                 After any of these the camera goes on as it was.
         """
-        return self._cameras.update(source_id, camera, is_cancelled, must_connect=must_connect)
+        return self.cameras.update(source_id, camera, is_cancelled, must_connect=must_connect)
 
     def rename(self, instance_id: str) -> None:
         """Sign all that is said from the next frame on with another name; broker and log keep the old one.
@@ -381,8 +284,7 @@ class StreamProcessor:
         """
         check_name(instance_id, "instance")
         self._configure({"instance_id": instance_id})
-        if self._recorder is not None:
-            self._recorder.rename(instance_id)
+        self._engine.rename_recorder(instance_id)
         logger.info("instance %s it is from now on", instance_id)
 
     def apply(self, new: StreamProcessorConfig, is_cancelled: IsCancelled = never) -> tuple[str, ...]:
@@ -406,9 +308,9 @@ class StreamProcessor:
             live, rebuild = split_changes(self._applied, new)
             check_hwaccel(new.hwaccel)
             if "classes" in live and "model_id" not in live:
-                self._models.branches.check_classes(new.classes)
+                self._engine.models.branches.check_classes(new.classes)
             if "model_id" in live:
-                self._models.change_default(new, lambda: self._is_stopping.is_set() or is_cancelled())
+                self._engine.models.change_default(new, lambda: self._is_stopping.is_set() or is_cancelled())
             self._configure(live)
             if "instance_id" in live:
                 self.rename(new.instance_id)
@@ -420,32 +322,17 @@ class StreamProcessor:
     def _set(self, name: str, value: float | None, source_ids: Collection[int] | None) -> tuple[int, ...]:
         value = checked(name, value)
         if source_ids is not None:
-            return self._cameras.tune(source_ids, **{name: value})
-        chosen = self._cameras.tune(None, **{name: None})
+            return self.cameras.tune(source_ids, **{name: value})
+        chosen = self.cameras.tune(None, **{name: None})
         self._configure({name: value})
         return chosen
 
     def _configure(self, changes: Mapping[str, object]) -> None:
         with self._settings_lock:
             config = self._config.model_copy(update=dict(changes))
-            self._cameras.configure(config)
-            self._models.configure(config)
+            self._engine.configure(config)
             self._config = config
 
     def announce(self, event: SourceEvent) -> None:
         """Publish what was recorded; any thread, never waits. Without a broker nobody is told."""
-        if self._outlets is not None:
-            self._outlets.announce(TopicKind.RECORDINGS, event)
-
-    def _forget_health(self, source_id: int) -> None:
-        self._health.forget(source_id)
-
-    def _emit(self, event: DetectionEvent, frame: Frame, times: FrameTimes) -> None:
-        if self._recorder is not None:
-            self._recorder.note_detections(event)
-        if self._outlets is not None:
-            self._outlets.put(event, frame, times)
-
-    def _emit_track(self, event: TrackEvent) -> None:
-        if self._outlets is not None:
-            self._outlets.put_track(event)
+        self._engine.announce(event)
