@@ -1,5 +1,6 @@
 """The models in use by their names: told, ended and counted together."""
 
+import threading
 from collections.abc import Callable, ItemsView, Iterable, ValuesView
 
 from nvr.core.errors import ConfigurationError
@@ -17,7 +18,9 @@ class Branches:
     def __init__(self, by_name: dict[str, Branch]) -> None:
         """Begin with some, loaded or not, in the order in which they are reported."""
         self._by_name = by_name
+        self._leaving: tuple[Multiplexer, ...] = ()
         self._past = RetiredWork()
+        self._counting = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -50,14 +53,18 @@ class Branches:
 
     def take_out(self, is_unused: Callable[[str, Branch], bool]) -> dict[str, Branch]:
         """Return those that are not needed any more, and know them no longer."""
-        unused = {key: branch for key, branch in self._by_name.items() if is_unused(key, branch)}
-        self._by_name = {key: branch for key, branch in self._by_name.items() if key not in unused}
+        with self._counting:
+            unused = {key: branch for key, branch in self._by_name.items() if is_unused(key, branch)}
+            self._by_name = {key: branch for key, branch in self._by_name.items() if key not in unused}
+            self._leaving += tuple(branch.multiplexer for branch in unused.values() if branch.multiplexer is not None)
         return unused
 
     def remember(self, branch: Branch) -> None:
         """Keep the counts of one that was taken out and has ended."""
-        if branch.multiplexer is not None:
-            self._past.add(branch.multiplexer)
+        with self._counting:
+            self._leaving = tuple(each for each in self._leaving if each is not branch.multiplexer)
+            if branch.multiplexer is not None:
+                self._past.add(branch.multiplexer)
 
     def check_classes(self, classes: Iterable[str]) -> None:
         """Raise ConfigurationError for a class that no model knows."""
@@ -101,17 +108,20 @@ class Branches:
     @property
     def analysed(self) -> int:
         """Frames so far, those too in which nothing was worth a look."""
-        return self._past.analysed + sum(multiplexer.analysed for multiplexer in self._multiplexers())
+        with self._counting:
+            return self._past.analysed + sum(multiplexer.analysed for multiplexer in self._counted())
 
     @property
     def inferences(self) -> int:
         """Pictures that models have looked at so far."""
-        return self._past.inferences + sum(multiplexer.inferences for multiplexer in self._multiplexers())
+        with self._counting:
+            return self._past.inferences + sum(multiplexer.inferences for multiplexer in self._counted())
 
     @property
     def failures(self) -> int:
         """Batches and frames that failed so far."""
-        return self._past.failures + sum(multiplexer.failures for multiplexer in self._multiplexers())
+        with self._counting:
+            return self._past.failures + sum(multiplexer.failures for multiplexer in self._counted())
 
     @property
     def statuses(self) -> tuple[ModelStatus, ...]:
@@ -120,8 +130,9 @@ class Branches:
 
     def works(self) -> tuple[ModelWork, ...]:
         """Return what each model has worked."""
-        present = [work for multiplexer in self._multiplexers() for work in multiplexer.works()]
-        return joined_by_model([*self._past.works, *present])
+        with self._counting:
+            works = [work for multiplexer in self._counted() for work in multiplexer.works()]
+            return joined_by_model([*self._past.works, *works])
 
     def queues(self) -> list[QueueReport]:
         """Return how many frames wait for each model."""
@@ -139,6 +150,10 @@ class Branches:
     def busy_for_s(self) -> float:
         """Return how long the longest of the present inferences has taken; 0 without any."""
         return max((multiplexer.busy_for_s() for multiplexer in self._multiplexers()), default=0.0)
+
+    def _counted(self) -> list[Multiplexer]:
+        """Return those too that are ending: what is counted never falls."""
+        return [*self._leaving, *self._multiplexers()]
 
     def _multiplexers(self) -> list[Multiplexer]:
         return [branch.multiplexer for branch in self._by_name.values() if branch.multiplexer is not None]
