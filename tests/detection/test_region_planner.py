@@ -81,7 +81,7 @@ def test_cameras_look_at_whole_frames_at_times_of_their_own() -> None:
 def test_cameras_that_begin_together_look_at_their_whole_frames_one_after_another() -> None:
     first: list[float] = []
     for source_id in range(8):
-        planner = RegionPlanner(source_id, CANVAS, begins_within_s=0.5)
+        planner = RegionPlanner(source_id, CANVAS, begins_in_turn=True)
         first += [0.01 * i for i in range(60) if planner.plan(ground(i), SIZE, NOBODY, 0.01 * i).is_full_look]
     assert len(first) == 8, "each once"
     assert max(first) <= 0.5
@@ -89,10 +89,21 @@ def test_cameras_that_begin_together_look_at_their_whole_frames_one_after_anothe
 
 
 def test_what_is_tracked_is_looked_at_before_the_turn_of_the_whole_frame() -> None:
-    planner = RegionPlanner(3, CANVAS, begins_within_s=0.5)
+    planner = RegionPlanner(3, CANVAS, begins_in_turn=True)
     plan = planner.plan(ground(0), SIZE, np.array([[400, 300, 460, 480]], np.float32), 0.0)
     assert len(plan.regions) == 1
     assert not plan.is_full_look
+
+
+def test_who_is_asked_to_look_again_and_again_looks_at_the_whole_all_the_same_and_sees_what_moves() -> None:
+    planner, looks, n_regions = taught(source_id=3), [], []
+    for i in range(20, 30):
+        planner.look_again()
+        plan = planner.plan(with_walker(ground(i), 40 + 6 * (i - 20)), SIZE, NOBODY, 0.2 * i)
+        looks += [i] if plan.is_full_look else []
+        n_regions.append(len(plan.regions))
+    assert looks == [23, 27], "its turn is 0.43 s after the first of the calls"
+    assert n_regions == [1] * 10
 
 
 def plan_with(tracked: list[list[float]], settings: RegionSettings | None = None) -> tuple[Region, ...]:

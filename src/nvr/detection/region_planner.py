@@ -16,6 +16,10 @@ from nvr.detection.scene import Luma
 GOLDEN = 0.6180339887
 """Multiples of it, without their whole part, spread any number of cameras evenly over a period."""
 
+TURNS_S = 0.5
+"""Within it all cameras look at their whole pictures when a model or settings change: at once it would take longer than
+their next frames wait."""
+
 _ALONG = 0.2
 """Share of a track's box that lies in what is looked at anyway, from which on all of it is: no half boxes."""
 _OWN = 0.5
@@ -84,7 +88,7 @@ class RegionPlanner:
         settings: RegionSettings | None = None,
         *,
         masks: Sequence[Polygon] = (),
-        begins_within_s: float = 0.0,
+        begins_in_turn: bool = False,
     ) -> None:
         """Begin with a look at the whole picture.
 
@@ -93,18 +97,25 @@ class RegionPlanner:
             canvas_size_px: What a whole frame is scaled to fit into, e.g. the network's input.
             settings: How to look.
             masks: Where motion does not count.
-            begins_within_s: When to begin at the latest; what moves or is tracked is looked at until then. Cameras that
-                are begun with together have their moments spread over it. 0: with the first frame.
+            begins_in_turn: As after `look_again`, not with the first frame.
         """
         self._canvas_size_px = canvas_size_px
         self._settings = settings or RegionSettings()
         self._share = source_id * GOLDEN % 1
         self._finder = MotionFinder(masks)
-        self._begins_within_s = begins_within_s
+        self._is_first = True
+        self._wants_turn = begins_in_turn
         self._wants_full = False
         self._last_full_s = -math.inf
-        self._next_full_s: float | None = None
+        self._next_full_s = math.inf if begins_in_turn else -math.inf
         self._next_standing_s = -math.inf
+
+    def look_again(self) -> None:
+        """Look at the whole picture soon: cameras that are asked at once do, each at its own moment within `TURNS_S`.
+
+        What moves or is tracked is looked at meanwhile.
+        """
+        self._wants_turn = True
 
     def plan(self, luma: Luma, size_px: Size, predicted_xyxy_px: NDArray[np.float32], now_s: float) -> RegionPlan:
         """Decide what to look at in a frame.
@@ -121,21 +132,22 @@ class RegionPlanner:
         motion = self._finder.look(luma)
         to_source = np.array([size_px[0] / luma.shape[1], size_px[1] / luma.shape[0]] * 2, np.float32)
         moving = motion.xyxy_px * to_source
-        if self._next_full_s is None:  # the first picture is always a new scene
-            self._next_full_s = now_s + self._share * self._begins_within_s
-        else:
-            self._wants_full |= motion.is_new_scene
-        if self._is_full_due(now_s, self._next_full_s):
+        if self._wants_turn:
+            self._wants_turn = False
+            self._next_full_s = min(self._next_full_s, now_s + self._share * TURNS_S)
+        self._wants_full |= motion.is_new_scene and not self._is_first
+        self._is_first = False
+        if self._is_full_due(now_s):
             return RegionPlan((full_region(size_px, self._canvas_size_px),), moving)
         looks_at_standing = now_s >= self._next_standing_s
         if looks_at_standing:
             self._next_standing_s = self._next(now_s, self._settings.standing_look_every_s)
         return RegionPlan(self._regions(moving, predicted_xyxy_px, size_px, looks_at_standing), moving)
 
-    def _is_full_due(self, now_s: float, due_s: float) -> bool:
+    def _is_full_due(self, now_s: float) -> bool:
         settings = self._settings
         is_gap_over = now_s - self._last_full_s >= settings.full_look_gap_s
-        if now_s < due_s and not (self._wants_full and is_gap_over):
+        if now_s < self._next_full_s and not (self._wants_full and is_gap_over):
             return False
         self._wants_full = False
         self._last_full_s = now_s

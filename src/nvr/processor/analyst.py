@@ -87,7 +87,7 @@ class CameraAnalyst:
             source_id, zones=camera.zones, lines=camera.lines, instance_id=settings.instance_id
         )
         self._planner: RegionPlanner | None = None
-        self._looks_within_s = 0.0
+        self._begins_in_turn = False
         self._canvas_size_px: Size | None = None
         self._class_names: tuple[str, ...] | None = None
         self._size_px: Size | None = None
@@ -102,13 +102,17 @@ class CameraAnalyst:
         """Whether something moved or was followed when it was last looked at."""
         return self._is_active
 
-    def look_again(self, within_s: float = 0.0) -> None:
-        """Look at a whole frame anew: what was planned was not looked at, or another model looks from now on.
+    def look_again(self, *, in_turn: bool = False) -> None:
+        """Look at the whole of the next frame: what was planned was not looked at, or is not what counts now.
 
         Args:
-            within_s: At the latest then, each camera at its own moment, for what all are asked at once; 0: the next.
+            in_turn: At a moment of its own a little later instead, where all cameras are asked at once.
         """
-        self._planner, self._looks_within_s = None, within_s
+        self._begins_in_turn = in_turn
+        if not in_turn:
+            self._planner = None
+        elif self._planner is not None:
+            self._planner.look_again()
 
     def plan(self, frame: Frame, picture: ConvertibleFrame, canvas_size_px: Size) -> RegionPlan:
         """Say which parts of a frame are worth a look.
@@ -130,9 +134,8 @@ class CameraAnalyst:
                 canvas_size_px,
                 self._settings.regions,
                 masks=masks,
-                begins_within_s=self._looks_within_s,
+                begins_in_turn=self._begins_in_turn,
             )
-            self._looks_within_s = 0.0
         return self._planner.plan(
             small_luma(picture, LUMA_WIDTH_PX),
             (frame.width, frame.height),
@@ -156,6 +159,8 @@ class CameraAnalyst:
             InvalidInputError: It found what is no box.
         """
         self._take_settings()
+        if plan is None:  # what it knows of motion is of before
+            self._planner = None
         facts = _facts(frame, model)
         self._look_for_cuts(facts)
         looked_at = None if plan is None or plan.is_full_look else _boxes_of(plan)
@@ -204,7 +209,7 @@ class CameraAnalyst:
         return self._lifecycle.counts()
 
     def _take_settings(self) -> None:
-        """Go by new settings, if there are: tracks go on, and the next picture is looked at as a whole."""
+        """Go by new settings, if there are: tracks go on, and soon a picture is looked at as a whole."""
         before, self._settings = self._settings, self._read_settings()
         if self._settings is before:
             return
@@ -213,7 +218,9 @@ class CameraAnalyst:
         if replace(before, instance_id=self._settings.instance_id) != self._settings:
             self._rules = ObjectRules(camera.filters, camera.object_masks)
             self._loose = Detections.empty()
-            self.look_again()
+            if (before.camera.motion_masks, before.regions) != (camera.motion_masks, self._settings.regions):
+                self._planner = None
+            self.look_again(in_turn=True)
 
     def _look_for_cuts(self, facts: FrameFacts) -> None:
         """End all tracks where the frame's size, its time or the classes' numbers do not go on from those before."""

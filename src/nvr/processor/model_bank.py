@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nvr.assets.cancelling import IsCancelled
 from nvr.config.camera import CameraConfig
@@ -35,6 +35,8 @@ class _Known:
     camera: CameraConfig
     branch: Branch
     settings: AnalystSettings
+    has_moved: bool = False
+    """Whether another model looked at it before: all cameras may have moved at once."""
 
 
 class ModelBank:
@@ -226,8 +228,7 @@ class ModelBank:
         self._config = config
         with self._lock:
             self._cameras = {
-                key: _Known(known.camera, known.branch, self._settings_for(known.camera))
-                for key, known in self._cameras.items()
+                key: replace(known, settings=self._settings_for(known.camera)) for key, known in self._cameras.items()
             }
         for branch in self._branches.values():
             self._tell_confidence(branch)
@@ -276,10 +277,12 @@ class ModelBank:
             if branch is None:
                 return False
             before = self._cameras.get(source_id)
-            self._cameras = self._cameras | {source_id: _Known(camera, branch, self._settings_for(camera))}
+            left = None if before is None or before.branch is branch else before.branch
+            known = _Known(camera, branch, self._settings_for(camera), has_moved=left is not None)
+            self._cameras = self._cameras | {source_id: known}
         self._tell_confidence(branch)
-        if before is not None and before.branch is not branch:
-            self._leave(source_id, before.branch)
+        if left is not None:
+            self._leave(source_id, left)
         return True
 
     def _leave(self, source_id: int, branch: Branch) -> None:
@@ -348,4 +351,7 @@ class ModelBank:
             now = self._cameras.get(source_id)
             return last if now is None else now.settings
 
-        return CameraAnalyst(source_id, read_settings, clock=self._maker.clock)
+        analyst = CameraAnalyst(source_id, read_settings, clock=self._maker.clock)
+        if known.has_moved:
+            analyst.look_again(in_turn=True)
+        return analyst

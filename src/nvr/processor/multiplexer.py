@@ -32,10 +32,6 @@ TrackHandler = Callable[[TrackEvent], None]
 POLL_S = 0.25
 """How often the thread looks whether it shall stop while no camera delivers."""
 
-NEW_MODEL_S = 0.5
-"""Within it a new model looks at the whole picture of each camera: at all at once it would work longer than the next
-frames wait, and what moves is looked at meanwhile."""
-
 ACTIVE_WEIGHT = 2.0
 """Of a camera's waiting where something happens."""
 
@@ -219,7 +215,7 @@ class Multiplexer:
         self._eye = open_eye(model.detector, wants_canvases=self._wants_canvases)
         self._generation = model.generation
         for analyst in self._analysts.values():
-            analyst.look_again(within_s=NEW_MODEL_S)
+            analyst.look_again(in_turn=True)
 
     def _look(self, frames: Sequence[Frame], eye: Eye, model: ModelInUse) -> None:
         detector, frame_clock = model.detector, FrameClock(self._clock)
