@@ -32,10 +32,22 @@ class Change:
     """What the camera itself takes to its first key frame, measured apart."""
 
 
-def lost_frames(arrivals: Sequence[Arrival], start_s: float, end_s: float) -> int:
-    """Return how many frames of a camera that is looked at frame by frame are missing between two moments."""
-    inside = [arrival.frame_id for arrival in arrivals if start_s <= arrival.at_s <= end_s]
-    return sum(max(0, later - earlier - 1) for earlier, later in pairwise(inside))
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Frames in a row that no event tells of."""
+
+    at_s: float
+    """When the next event came."""
+    n_frames: int
+
+
+def losses(arrivals: Sequence[Arrival]) -> list[Loss]:
+    """Return what is missing of a camera that is looked at frame by frame.
+
+    Where its numbers begin anew, its connection did: that is one frame at least.
+    """
+    steps = [(later.at_s, later.frame_id - earlier.frame_id) for earlier, later in pairwise(arrivals)]
+    return [Loss(at_s, step - 1 if step > 1 else 1) for at_s, step in steps if step != 1]
 
 
 def percentile(values: Iterable[float], share: float) -> float:
@@ -72,16 +84,31 @@ def loss_row(
     name: str, arrivals: Mapping[int, Sequence[Arrival]], start_s: float, end_s: float, *, is_judged: bool
 ) -> Row:
     """Return how many frames some cameras have lost between two moments."""
-    lost = sum(lost_frames(each, start_s, end_s) for each in arrivals.values())
+    lost = sum(loss.n_frames for loss in _losses_of_all(arrivals) if start_s <= loss.at_s <= end_s)
     target = "= 0" if is_judged else ""
     return Row(name, lost, "frames", target, ok=lost == 0 if is_judged else None)
 
 
-def loss_row_of(changes: Sequence[Change], arrivals: Mapping[int, Sequence[Arrival]], after_s: float) -> Row:
-    """Return how many frames some cameras have lost during one kind of change, or within `after_s` of it."""
-    lost = sum(
-        lost_frames(each, change.sent_s - after_s, max(change.completed_s, change.effect_s) + after_s)
-        for change in changes
-        for each in arrivals.values()
-    )
-    return Row(f"{changes[0].kind}.others_lost", lost, "frames", "= 0", ok=lost == 0)
+def loss_rows(changes: Sequence[Change], arrivals: Mapping[int, Sequence[Arrival]], after_s: float) -> list[Row]:
+    """Return how many frames some cameras have lost by each kind of change: while it was made, or soon after.
+
+    Args:
+        changes: All, in the order in which they were asked for. Of two that were so near, the later one is to blame.
+        arrivals: By camera.
+        after_s: How soon after its effect.
+    """
+    lost = dict.fromkeys((change.kind for change in changes), 0)
+    for loss in _losses_of_all(arrivals):
+        before = [change for change in changes if change.sent_s <= loss.at_s]
+        if before and loss.at_s <= max(before[-1].completed_s, before[-1].effect_s) + after_s:
+            lost[before[-1].kind] += loss.n_frames
+    return [Row(f"{kind}.others_lost", n, "frames", "= 0", ok=n == 0) for kind, n in lost.items()]
+
+
+def n_frames(arrivals: Mapping[int, Sequence[Arrival]], start_s: float, end_s: float) -> int:
+    """Return how many events of some cameras came between two moments."""
+    return sum(start_s <= arrival.at_s <= end_s for each in arrivals.values() for arrival in each)
+
+
+def _losses_of_all(arrivals: Mapping[int, Sequence[Arrival]]) -> list[Loss]:
+    return [loss for each in arrivals.values() for loss in losses(each)]

@@ -1,5 +1,5 @@
 import pytest
-from bench._reconfigure_rows import Arrival, Change, loss_row, loss_row_of, lost_frames, percentile, rows_of
+from bench._reconfigure_rows import Arrival, Change, loss_row, loss_rows, losses, n_frames, percentile, rows_of
 
 
 def heard(*frame_ids: int) -> list[Arrival]:
@@ -13,18 +13,19 @@ def heard(*frame_ids: int) -> list[Arrival]:
         ((7,), 0),
         ((7, 8, 9), 0),
         ((7, 9, 12), 3),
-        ((7, 8, 0, 1), 0),  # it began anew
+        ((7, 8, 0, 1), 1),  # it began anew
+        ((7, 7), 1),
     ],
 )
 def test_counts_the_numbers_that_are_missing(frame_ids: tuple[int, ...], lost: int) -> None:
-    assert lost_frames(heard(*frame_ids), 0, 100) == lost
+    assert sum(loss.n_frames for loss in losses(heard(*frame_ids))) == lost
 
 
 def test_looks_between_two_moments_only() -> None:
     arrivals = heard(0, 5, 6, 7, 20)
-    assert lost_frames(arrivals, 0.2, 0.6) == 0
+    assert n_frames({0: arrivals, 1: heard(1, 2)}, 0.1, 0.7) == 4
     assert loss_row("x", {0: arrivals, 1: heard(1, 2)}, 0, 10, is_judged=True).ok is False
-    assert loss_row("x", {0: arrivals}, 0.2, 0.6, is_judged=True).ok is True
+    assert loss_row("x", {0: arrivals}, 0.3, 0.6, is_judged=True).ok is True
     assert loss_row("x", {0: arrivals}, 0, 10, is_judged=False).ok is None
 
 
@@ -42,10 +43,16 @@ def test_a_pause_has_a_tenth_of_the_time() -> None:
     assert rows["pause.effect.p95"].ok is False
 
 
-def test_a_loss_during_a_change_is_its_doing() -> None:
+def test_a_loss_is_the_doing_of_the_last_change_before_it_and_counts_once() -> None:
     arrivals = {0: heard(0, 1, 3, 4)}  # frame 2 is missing at 0.4 s
-    assert loss_row_of([Change("add", 0.3, 0.3, 0.31, 0.35)], arrivals, 0.2).value == 1
-    assert loss_row_of([Change("add", 5, 5, 5, 5)], arrivals, 0.2).value == 0
+    add, later = Change("add", 0.3, 0.3, 0.31, 0.35), Change("remove", 5, 5, 5, 5)
+    earlier = Change("remove", 0.2, 0.2, 0.25, 0.25)
+    assert [(row.name, row.value, row.ok) for row in loss_rows([earlier, add, later], arrivals, 0.2)] == [
+        ("remove.others_lost", 0, True),
+        ("add.others_lost", 1, False),
+    ]
+    assert [row.value for row in loss_rows([earlier], arrivals, 0.1)] == [0], "too long ago"
+    assert [row.value for row in loss_rows([later], arrivals, 0.2)] == [0]
 
 
 def test_percentiles_of_few_values() -> None:
