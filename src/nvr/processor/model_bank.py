@@ -35,8 +35,8 @@ class _Known:
     camera: CameraConfig
     branch: Branch
     settings: AnalystSettings
-    has_moved: bool = False
-    """Whether another model looked at it before: all cameras may have moved at once."""
+    has_moved_with_others: bool = False
+    """Whether it came to its model with all that choose none: they look at their whole pictures in turn."""
 
 
 class ModelBank:
@@ -113,17 +113,8 @@ class ModelBank:
             DownloadError, OfflineError, UnsupportedError: It cannot be had. Nothing has changed then.
         """
         model_id = camera.model_id or self._default_id
-        if self._assign(source_id, camera, model_id):
-            return
-        self._lock_loading(is_cancelled)
-        try:
-            if self._assign(source_id, camera, model_id):  # another camera has brought it meanwhile
-                return
-            branch = self._maker.make(self._config, model_id, lambda: self._is_closed or is_cancelled())
-            self._take_in(model_id, branch, is_cancelled)
-            self._assign(source_id, camera, model_id)
-        finally:
-            self._loading.release()
+        while not self._assign(source_id, camera, model_id):
+            self._bring(model_id, is_cancelled)
 
     def forget(self, source_id: int) -> None:
         """Drop what waits of a camera and end its tracks: it has been removed."""
@@ -213,14 +204,15 @@ class ModelBank:
                 self._branches.rename(old_id, model_id)
                 self._default_id = model_id
             return
-        movers = [(key, known.camera) for key, known in self._cameras.items() if known.camera.model_id is None]
         self._default_id = model_id
         try:
-            for source_id, camera in movers:
-                self.admit(source_id, camera, is_cancelled)
+            self._bring(model_id, is_cancelled)
         except BaseException:
             self._default_id = old_id
             raise
+        for source_id, known in self._cameras.items():
+            if known.camera.model_id is None:
+                self._assign(source_id, known.camera, model_id, moves_with_others=True)
         self._retire_unused()
 
     def configure(self, config: StreamProcessorConfig) -> None:
@@ -258,6 +250,16 @@ class ModelBank:
         """The models, and what they have worked."""
         return self._branches
 
+    def _bring(self, model_id: str, is_cancelled: IsCancelled) -> None:
+        """Load a model beside the others, unless it is there."""
+        self._lock_loading(is_cancelled)
+        try:
+            if model_id not in self._branches:  # another camera may have brought it meanwhile
+                branch = self._maker.make(self._config, model_id, lambda: self._is_closed or is_cancelled())
+                self._take_in(model_id, branch, is_cancelled)
+        finally:
+            self._loading.release()
+
     def _take_in(self, model_id: str, branch: Branch, is_cancelled: IsCancelled) -> None:
         """Have a model that was loaded beside, unless nobody wants it any more."""
         if branch.multiplexer is not None and self._is_started:
@@ -270,7 +272,7 @@ class ModelBank:
             branch.end()
             raise CancelledError(f"model {model_id} was given up while it was loaded")
 
-    def _assign(self, source_id: int, camera: CameraConfig, model_id: str) -> bool:
+    def _assign(self, source_id: int, camera: CameraConfig, model_id: str, *, moves_with_others: bool = False) -> bool:
         """Let a branch look at a camera; False where there is no such branch."""
         with self._lock:
             branch = self._branches.get(model_id)
@@ -278,7 +280,7 @@ class ModelBank:
                 return False
             before = self._cameras.get(source_id)
             left = None if before is None or before.branch is branch else before.branch
-            known = _Known(camera, branch, self._settings_for(camera), has_moved=left is not None)
+            known = _Known(camera, branch, self._settings_for(camera), moves_with_others)
             self._cameras = self._cameras | {source_id: known}
         self._tell_confidence(branch)
         if left is not None:
@@ -352,6 +354,6 @@ class ModelBank:
             return last if now is None else now.settings
 
         analyst = CameraAnalyst(source_id, read_settings, clock=self._maker.clock)
-        if known.has_moved:
+        if known.has_moved_with_others:
             analyst.look_again(in_turn=True)
         return analyst
