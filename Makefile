@@ -20,7 +20,7 @@ demo: $(VENV)/.run ## Several cameras with boxes on a wall page; Ctrl-C ends it
 
 test: $(VENV)/.dev ## All tests; those whose program is missing say so
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report $(if $(ARGS),--fail-under=0)  # a part of the tests covers a part of the code
 

@@ -26,6 +26,12 @@ def pytest_configure() -> None:
     settings.load_profile("busy")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers a core for `-n auto`: the tests of services spend most of their time waiting for them."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 def skip_or_fail(reason: str) -> None:
     """Skip the test with a reason; fail it where everything is required to be installed."""
     if REQUIRE_ALL:
