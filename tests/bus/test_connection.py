@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from nvr.bus import MqttConnection
-from nvr.bus.connection import MAX_PENDING
+from nvr.bus.connection import MAX_PENDING, LastWill
 from nvr.bus.local_broker import LocalBroker, find_mosquitto, free_port
 from nvr.config import BrokerConfig
 from nvr.core.errors import ConfigurationError
@@ -121,6 +121,32 @@ def test_stop_ends_although_the_address_swallows_everything() -> None:
         connection.stop(timeout_s=0.5)
         assert not connection.is_connected
     wait_until(lambda: "paho" not in " ".join(t.name for t in threading.enumerate()), "paho's thread has ended")
+
+
+def test_a_goodbye_amid_a_flood_is_heard_and_no_last_will_follows(mosquitto: LocalBroker) -> None:
+    wills: list[bytes] = []
+    is_over = threading.Event()
+
+    def flood(connection: MqttConnection) -> None:
+        while not is_over.wait(0.0005):
+            connection.publish("flood", b"x" * 10_000)
+
+    with connected(config_of(mosquitto)) as listener, connected(config_of(mosquitto)) as sender:
+        listener.subscribe("will", lambda _, payload: wills.append(payload), 1)
+        flooding = threading.Thread(target=flood, args=(sender,), name="flood")
+        flooding.start()
+        for number in range(5):
+            came = threading.Event()
+            leaving = MqttConnection(config_of(mosquitto), will=LastWill("will", b"lost"))
+            leaving.subscribe("flood", lambda _, __, came=came: came.set())  # type: ignore[misc] # its own event
+            leaving.start()
+            assert came.wait(DEADLINE_S)
+            leaving.publish("will", str(number).encode(), 1)
+            leaving.stop()
+        is_over.set()
+        flooding.join(DEADLINE_S)
+        publish_until(sender, "will", lambda: b"x" in wills)
+    assert [each for each in wills if each != b"x"] == [b"0", b"1", b"2", b"3", b"4"]
 
 
 def test_a_handler_that_raises_costs_its_message_only(mosquitto: LocalBroker, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from nvr.config.broker import BrokerConfig
 from nvr.config.operations import ControlConfig
 from nvr.control.agent import ControlAgent
 from nvr.control.connection import InstanceConnection
+from nvr.control.memory import CommandMemory
 from nvr.control.processor_commands import ProcessorCommands
 from nvr.control.status_publisher import StatusPublisher
 from nvr.events.command import Command, CommandAck
@@ -44,7 +46,10 @@ class Instance:
         self.program.on_rename = self.connection.rename
         commands = ProcessorCommands(self.program, lambda: self.program.processor, lambda: self.recorder)
         self.status = StatusPublisher(self.connection, self.program.status, heartbeat_s=config.heartbeat_s)
-        self.agent = ControlAgent(self.connection, config, commands.handlers(), on_done=self.status.look)
+        self.memory = CommandMemory(began_at=datetime.now(UTC) - timedelta(minutes=1))
+        self.agent = ControlAgent(
+            self.connection, config, commands.handlers(), memory=self.memory, on_done=self.status.look
+        )
 
     def start(self) -> None:
         self.agent.start()

@@ -217,6 +217,67 @@ def test_only_signed_commands_are_taken_where_there_is_a_key(start_instance: Sta
     assert instance.processor.paused == set()
 
 
+def test_a_signed_command_that_was_refused_stays_refused(start_instance: StartInstance, desk: Desk) -> None:
+    instance = start_instance(key=SecretStr(KEY))
+    first = signed(Command(command="change_model", command_id="1", issued_at=now(), params={"model_id": "motion"}), KEY)
+    desk.send(first)
+    desk.wait_for("1", 1)
+    second = signed(first.model_copy(update={"command_id": "2", "params": {"model_id": "x"}}), KEY)
+    refused = desk.ask(second)
+    assert refused.error is not None
+    assert refused.error.type == "conflict"
+    instance.processor.swap.end()
+    desk.wait_for("1", 2)
+    desk.send(second)  # somebody replays it when nothing is in its way any more
+    assert desk.wait_for("2", 2) == [refused, refused]
+    assert instance.processor.swaps == [("motion", None)]
+
+
+def test_a_wrong_signature_uses_up_no_id(start_instance: StartInstance, desk: Desk) -> None:
+    start_instance(key=SecretStr(KEY))
+    right = signed(Command(command="ping", command_id="1", issued_at=now()), KEY)
+    desk.ask(right.model_copy(update={"signature": "0" * 64}))
+    desk.send(right)
+    assert [ack.status for ack in desk.wait_for("1", 3)] == ["error", "received", "completed"]
+
+
+def test_other_settings_forget_no_command(start_instance: StartInstance, desk: Desk, tmp_path: Path) -> None:
+    instance = start_instance(key=SecretStr(KEY))
+    pause = signed(Command(command="pause", command_id="1", issued_at=now()), KEY)
+    done = desk.ask(pause)
+    instance.agent.reconfigure(ControlConfig(key=SecretStr(KEY), max_skew_s=600, audit_path=tmp_path / "audit.jsonl"))
+    instance.processor.paused.clear()
+    desk.send(pause)
+    assert desk.wait_for("1", 3)[-1] == done
+    assert instance.processor.paused == set()
+    instance.agent.reconfigure(ControlConfig(enabled=False))
+    ack = desk.ask(Command(command="ping", command_id="2"))
+    assert ack.error is not None
+    assert ack.error.type == "disabled"
+    instance.agent.reconfigure(ControlConfig(key=SecretStr(KEY)))
+    again = desk.ask(pause.model_copy(update={"command_id": "3"}))
+    assert again.error is not None, "it was signed with another id"
+    assert instance.agent.audit_lost == 0
+    [line] = (tmp_path / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["outcome"] == "repeated"
+
+
+def test_a_process_that_has_just_begun_takes_no_signed_command_of_before(
+    start_instance: StartInstance, desk: Desk
+) -> None:
+    instance = start_instance(key=SecretStr(KEY))
+    pause = signed(Command(command="pause", command_id="1", issued_at=now()), KEY)
+    assert desk.ask(pause).status == "completed"
+    instance.stop()
+    begun = start_instance("gate", key=SecretStr(KEY))
+    begun.memory.begin_anew()
+    desk.send(pause)
+    *_, last = desk.wait_for("1", 3)
+    assert last.error is not None
+    assert (last.error.type, "sign it again" in last.error.reason) == ("unauthorised", True)
+    assert begun.processor.paused == set()
+
+
 def test_a_disabled_instance_says_so_and_tells_its_status(start_instance: StartInstance, desk: Desk) -> None:
     instance = start_instance(enabled=False)
     desk.wait_for_state("running")

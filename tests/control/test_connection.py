@@ -12,7 +12,7 @@ from nvr.bus.connection import MqttConnection
 from nvr.bus.local_broker import LocalBroker
 from nvr.core.errors import BrokerError, ConfigurationError
 from nvr.events.command import Command
-from tests.control.conftest import Desk, Instance, StartInstance
+from tests.control.conftest import Desk, Instance, StartInstance, config_of
 from tests.waiting import DEADLINE_S, wait_until
 
 pytestmark = pytest.mark.broker
@@ -123,6 +123,57 @@ def test_a_renamed_instance_goes_on_under_its_new_name(instance: Instance, desk:
     instance.stop()
     desk.wait_for_state("offline", "porch")
     assert desk.status("gate") is None
+
+
+@pytest.mark.parametrize("has_id", [True, False])
+def test_no_command_is_lost_or_doubled_while_the_connection_changes(
+    instance: Instance, desk: Desk, mosquitto: LocalBroker, has_id: bool
+) -> None:
+    numbers = iter(range(1_000_000))
+    is_done = threading.Event()
+
+    def send() -> None:
+        while not is_done.wait(0.001):
+            command_id = str(next(numbers)) if has_id else None
+            desk.send(Command(command="set_log_level", command_id=command_id, params={"level": "info"}))
+
+    sender = threading.Thread(target=send, name="sender")
+    sender.start()
+    for user in ("anna", "bert", "anna"):
+        instance.connection.move(config_of(mosquitto).model_copy(update={"username": user}), "gate")
+    is_done.set()
+    sender.join(DEADLINE_S)
+    n_sent = next(numbers) if has_id else None
+    wait_until(lambda: instance.agent.counters.received >= (n_sent or 1), "all have come")
+    desk.ask(Command(command="ping", command_id="last"))
+    counters = instance.agent.counters
+    if n_sent is not None:
+        assert n_sent > 20
+        wait_until(lambda: all(_is_over(desk, str(number)) for number in range(n_sent)), "all are answered")
+        assert counters.received == n_sent + 1
+    assert counters.repeated == 0
+    assert instance.connection.is_connected
+    assert desk.wait_for_state("running").instance_id == "gate"
+    assert not [status for _, status in desk.statuses if status is not None and status.state == "offline"]
+
+
+def _is_over(desk: Desk, command_id: str) -> bool:
+    return any(ack.status != "received" for ack in desk.acks_of(command_id))
+
+
+def test_another_broker_is_gone_to_and_waited_for(instance: Instance, desk: Desk, mosquitto: LocalBroker) -> None:
+    with LocalBroker.start("mosquitto") as other:
+        neighbour = Desk(other)
+        instance.connection.move(config_of(other), "gate")
+        neighbour.wait_for_state("running")
+        assert desk.wait_for_state("offline").reason == "it goes on at another broker"
+        assert neighbour.ask(Command(command="ping", command_id="1")).status == "completed"
+        neighbour.connection.stop()
+    mosquitto.stop()
+    instance.connection.move(config_of(mosquitto), "porch", timeout_s=0.1)
+    assert not instance.connection.is_connected
+    mosquitto.restart()
+    desk.wait_for_state("running", "porch")
 
 
 def test_a_name_that_the_broker_does_not_take_leaves_the_old_one(instance: Instance, mosquitto: LocalBroker) -> None:

@@ -14,6 +14,7 @@ from pydantic import JsonValue, SecretStr
 from nvr.bus.local_broker import LocalBroker
 from nvr.config.broker import BrokerConfig
 from nvr.config.operations import ControlConfig
+from nvr.control.admission import AHEAD_S
 from nvr.control.client import ControlClient, Reply
 from nvr.control.signing import signed
 from nvr.core.errors import ConfigurationError
@@ -321,7 +322,13 @@ def test_a_wrong_signature_changes_nothing(make_bench: Callable[..., Bench]) -> 
         assert ack.error is not None
         assert ack.error.type == "unauthorised"
     assert all(camera.is_detecting for camera in bench.status().cameras)
-    right = signed(pause.model_copy(update={"command_id": "2"}), key)
+    # of what was signed before it began, or may have been, nobody knows whether it was carried out then
+    refused = bench.desk.ask(signed(pause.model_copy(update={"command_id": "2"}), key))
+    assert "sign it again" in str(refused.error)
+    began_at = bench.status().started_at
+    assert began_at is not None
+    wait_until(lambda: datetime.now(UTC) > began_at + timedelta(seconds=AHEAD_S), "it has run for a moment")
+    right = signed(pause.model_copy(update={"command_id": "3", "issued_at": datetime.now(UTC)}), key)
     assert bench.desk.ask(right).result == {"source_ids": [0, 1]}
 
 

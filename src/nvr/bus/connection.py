@@ -47,6 +47,7 @@ MAX_PENDING = 1000
 """Messages that may wait for a slow or absent broker."""
 
 KEEPALIVE_S = 15
+UNSUBSCRIBE_S = 0.2
 RECONNECT_MIN_S = 1
 RECONNECT_MAX_S = 8
 
@@ -96,10 +97,14 @@ class MqttConnection:
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
         self._client.on_publish = self._on_publish
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_unsubscribe = self._on_unsubscribe
         self._client.on_socket_open = _disable_nagle
         self._lock = threading.Lock()
         self._handlers: dict[str, tuple[int, MessageHandler]] = {}
         self._connected = threading.Event()
+        self._subscribed = threading.Event()
+        self._unsubscribed = threading.Event()
         self._last_error: str | None = None
         self._pending_qos0: set[int] = set()
         self._trouble = ThrottledLog(logger, clock=clock or SystemClock())
@@ -141,12 +146,22 @@ class MqttConnection:
         if not self._is_started:
             return
         self._is_started = False
+        self._unsubscribe(min(UNSUBSCRIBE_S, timeout_s))
         self._client.disconnect()
         # loop_stop joins paho's thread, which may sit in a name look-up or a connect for seconds
         stopper = threading.Thread(target=self._end, name="mqtt-stop", daemon=True)
         stopper.start()
         stopper.join(timeout_s)
         self._connected.clear()
+        self._subscribed.clear()
+
+    def _unsubscribe(self, timeout_s: float) -> None:
+        # a socket that is closed with something unread is reset, and may take the goodbye before it along: the broker
+        # would publish the last will, after what was said last
+        with self._lock:
+            topic_filters = list(self._handlers)
+        if topic_filters and self.is_connected and self._client.unsubscribe(topic_filters)[0] == 0:
+            self._unsubscribed.wait(timeout_s)
 
     def _end(self) -> None:
         client = self._client
@@ -156,6 +171,7 @@ class MqttConnection:
         client._reset_sockets(sockpair_only=True)  # noqa: SLF001 - there is no public way
         client.on_connect = client.on_connect_fail = client.on_disconnect = None
         client.on_message = client.on_publish = client.on_socket_open = None
+        client.on_subscribe = client.on_unsubscribe = None
         with self._lock:
             topic_filters = list(self._handlers)
         for topic_filter in topic_filters:
@@ -164,6 +180,10 @@ class MqttConnection:
     def wait_connected(self, timeout_s: float) -> bool:
         """Wait until the broker has accepted the connection; False if it has not in time."""
         return self._connected.wait(timeout_s)
+
+    def wait_subscribed(self, timeout_s: float) -> bool:
+        """Wait until the broker has answered to the first subscriptions after a connect, so that nothing is missed."""
+        return self._subscribed.wait(timeout_s)
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> MQTTMessageInfo:
         """Hand a message to the connection's thread; never waits for the network.
@@ -240,6 +260,8 @@ class MqttConnection:
             subscriptions = [(topic_filter, qos) for topic_filter, (qos, _) in self._handlers.items()]
         if subscriptions:
             client.subscribe(subscriptions)
+        else:
+            self._subscribed.set()
         logger.info("connected to broker %s", self._address)
         self._connected.set()
         try:
@@ -262,6 +284,7 @@ class MqttConnection:
     ) -> None:
         was_connected = self._connected.is_set()
         self._connected.clear()
+        self._subscribed.clear()
         with self._lock:
             self._pending_qos0.clear()
         if self._is_started and was_connected:
@@ -273,6 +296,26 @@ class MqttConnection:
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401 - paho's signature
         self._trouble.report(f"broker {self._address} delivered a message that nobody subscribed ({message.mid})")
+
+    def _on_subscribe(
+        self,
+        _client: Client,
+        _userdata: Any,  # noqa: ANN401 - paho's signature
+        _mid: int,
+        _reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        self._subscribed.set()
+
+    def _on_unsubscribe(
+        self,
+        _client: Client,
+        _userdata: Any,  # noqa: ANN401 - paho's signature
+        _mid: int,
+        _reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        self._unsubscribed.set()
 
     def _on_publish(
         self,

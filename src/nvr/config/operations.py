@@ -23,7 +23,7 @@ class ControlConfig(BaseModel):
         description="Shared key of at least 16 characters: only commands that are signed with it are taken.",
     )
     max_skew_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
-        default=60.0, description="A signed command is refused when it is older than this, so that none is replayed."
+        default=60.0, description="A signed command is refused when it is older than this; none is carried out twice."
     )
     audit_path: Path | None = Field(
         default=None, description="Append each command and its outcome as a line of JSON to this file."

@@ -12,6 +12,10 @@ from nvr.events.command import Command
 MAX_COMMAND_BYTES = 2**18
 """Ten thousand cameras can be named in it; what is larger would hold up the answers to others while it is read."""
 
+AHEAD_S = 2.0
+"""How far the clock of who signs may be ahead of ours. Each second of it is one after the start in which no signed
+command is taken: it could be of before, see `memory`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -21,10 +25,10 @@ class Admission:
     key: str | None = None
     """Shared key; None: any command is taken."""
     max_skew_s: float = 60.0
-    """How old a signed command may be, and how far ahead its sender's clock."""
+    """How old a signed command may be."""
 
     def check(self, command: Command, payload: bytes, now: datetime) -> None:
-        """Refuse a command that must not be taken, whatever it asks for.
+        """Refuse a command that is not from where commands may come, whatever it asks for.
 
         Args:
             command: What was read of it.
@@ -32,11 +36,14 @@ class Admission:
             now: Aware UTC.
 
         Raises:
-            RefusedError: It is not signed as it must be, or no commands are taken.
+            RefusedError: It is not signed as it must be.
         """
         if self.key is not None:
             _check_signature(command, payload, self.key)
             _check_age(command, now, self.max_skew_s)
+
+    def check_enabled(self) -> None:
+        """Raise RefusedError where no commands are taken."""
         if not self.is_enabled:
             raise RefusedError("disabled", "this instance takes no commands (control.enabled is false)")
 
@@ -76,9 +83,10 @@ def _check_age(command: Command, now: datetime, max_skew_s: float) -> None:
     if command.issued_at is None:
         return
     age_s = (now - command.issued_at).total_seconds()
-    if abs(age_s) > max_skew_s:
-        raise RefusedError(
-            "unauthorised",
-            f"it was issued at {command.issued_at.isoformat()}, now it is {now.isoformat()}: more than "
-            f"{max_skew_s:g} s apart",
-        )
+    if -AHEAD_S <= age_s <= max_skew_s:
+        return
+    limit = f"at most {max_skew_s:g} s old" if age_s > 0 else f"no more than {AHEAD_S:g} s ahead of us"
+    raise RefusedError(
+        "unauthorised",
+        f"it was issued at {command.issued_at.isoformat()}, now it is {now.isoformat()}: a signed command is {limit}",
+    )

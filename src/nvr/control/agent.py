@@ -17,7 +17,8 @@ from nvr.control.conflicts import Thing, do_conflict, touched
 from nvr.control.connection import InstanceConnection
 from nvr.control.handlers import CommandHandlers, PartialError, Request
 from nvr.control.lane import Lane
-from nvr.control.outcomes import Outcome, Outcomes, fingerprint
+from nvr.control.memory import CommandMemory
+from nvr.control.outcomes import Outcome, fingerprint
 from nvr.control.parameters import COMMANDS, Parameters
 from nvr.control.refusal import RefusedError, command_error
 from nvr.core.clock import Clock, SystemClock
@@ -74,6 +75,7 @@ class ControlAgent:
         config: ControlConfig,
         handlers: CommandHandlers,
         *,
+        memory: CommandMemory | None = None,
         on_done: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
     ) -> None:
@@ -83,6 +85,7 @@ class ControlAgent:
             connection: Carries commands and answers; its owner starts it and stops it after `stop`.
             config: Whose commands are taken, and what is written down.
             handlers: Carry commands out.
+            memory: What the process knows of earlier commands; by default this agent has one of its own.
             on_done: Called after each command that was carried out, in one of the agent's threads.
             clock: For time stamps and intervals.
         """
@@ -90,10 +93,12 @@ class ControlAgent:
         self._handlers = handlers
         self._on_done = on_done
         self._clock = clock or SystemClock()
-        key = None if config.key is None else config.key.get_secret_value()
-        self._admission = Admission(config.enabled, key, config.max_skew_s)
-        self._audit = None if config.audit_path is None else AuditLog(config.audit_path, clock=self._clock)
-        self._answers = Answers(connection, self._audit, wants_signatures=key is not None, clock=self._clock)
+        self._memory = memory or CommandMemory(clock=self._clock)
+        self._config = config
+        self._admission = _admission(config)
+        self._audit = self._make_audit(config)
+        self._answers = self._make_answers()
+        self._audit_lost = 0
         self._quick = Lane("control-quick", n_threads=QUICK_THREADS, capacity=QUICK_PLACES, clock=self._clock)
         self._slow = Lane("control-slow", n_threads=SLOW_THREADS, capacity=SLOW_PLACES, clock=self._clock)
         self._unreadable_gate = RateGate(UNREADABLE_PER_S)
@@ -101,7 +106,6 @@ class ControlAgent:
         self._lock = threading.Lock()
         self._has_ended = threading.Condition(self._lock)
         self._in_work: set[_Work] = set()
-        self._outcomes = Outcomes()
         self._counts = Counter[str]()
         self._is_stopping = False
 
@@ -117,7 +121,8 @@ class ControlAgent:
     @property
     def audit_lost(self) -> int:
         """Commands that the audit log could not take."""
-        return 0 if self._audit is None else self._audit.lost
+        audit = self._audit
+        return self._audit_lost + (0 if audit is None else audit.lost)
 
     def start(self) -> None:
         """Begin to listen; may come before the broker is there."""
@@ -127,6 +132,32 @@ class ControlAgent:
         self._slow.start()
         topics = self._connection.topics
         self._connection.subscribe(topics.commands, self.take, TopicKind.COMMANDS.qos, wants_retained=False)
+
+    def reconfigure(self, config: ControlConfig) -> None:
+        """Go by other settings from the next command on; what is in work goes on, and what was answered is known.
+
+        Not to be called by a handler, nor by two threads at a time.
+        """
+        if config == self._config:
+            return
+        before, audit = self._config, self._audit
+        if before.key is None and config.key is not None:
+            self._memory.begin_anew()
+        self._config = config
+        if before.audit_path != config.audit_path:
+            self._audit = self._make_audit(config)
+            if self._audit is not None:
+                self._audit.start()
+        self._admission = _admission(config)
+        self._answers = self._make_answers()
+        if audit is not None and audit is not self._audit:
+            audit.stop()
+            self._audit_lost += audit.lost
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until no command is in work; False if one still is. Not to be called by a handler."""
+        with self._has_ended:
+            return self._has_ended.wait_for(lambda: not self._in_work, timeout_s)
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """Take no more commands, let those in work end within the time, and answer for those that do not.
@@ -166,18 +197,35 @@ class ControlAgent:
         self._count("received")
         try:
             self._admission.check(command, payload, self._clock.now())
-            if not self._answer_repeat(command, instance_id):
-                check_expiry(command, self._clock.now())
-                self._begin(command, instance_id, received_s)
+            if self._answer_repeat(command, instance_id):
+                return
+            print_of_signed = self._take_signed(command)
         except (RefusedError, MessageError) as error:
             self._refuse(command, instance_id, error, received_s)
+            return
+        try:
+            self._admission.check_enabled()
+            check_expiry(command, self._clock.now())
+            self._begin(command, instance_id, received_s)
+        except (RefusedError, MessageError) as error:
+            ack = self._refuse(command, instance_id, error, received_s)
+            if print_of_signed is not None and command.command_id is not None:  # a recording of it stays refused
+                self._memory.remember(command.command_id, Outcome(print_of_signed, ack))
+
+    def _take_signed(self, command: Command) -> str | None:
+        """Note that a signed command was taken and return its fingerprint; None where commands are not signed."""
+        if self._admission.key is None or command.command_id is None or command.issued_at is None:
+            return None
+        found = fingerprint(command)
+        self._memory.take_signed(command.command_id, command.issued_at, self._admission.max_skew_s)
+        return found
 
     def _answer_repeat(self, command: Command, instance_id: str) -> bool:
         """Answer a command that came before as it was answered then; False for a new one."""
         if command.command_id is None:
             return False
         with self._lock:
-            outcome = self._outcomes.get(command.command_id)
+            outcome = self._memory.outcome(command.command_id)
             known = outcome or next((w for w in self._in_work if w.command.command_id == command.command_id), None)
         if known is None:
             return False
@@ -251,7 +299,7 @@ class ControlAgent:
             if work not in self._in_work:
                 return
             if command.command_id is not None:
-                self._outcomes.put(command.command_id, Outcome(work.fingerprint, ack))
+                self._memory.remember(command.command_id, Outcome(work.fingerprint, ack))
             self._counts["completed" if error is None else "failed"] += 1
             self._answers.send(instance_id, ack)  # before a repeat may be answered, and before `stop` goes on
             self._in_work.remove(work)
@@ -262,13 +310,16 @@ class ControlAgent:
         else:
             logger.warning("%s: %s, %s", _name(command), error.type, error.reason)
 
-    def _refuse(self, command: Command, instance_id: str, refusal: NvrError, received_s: float) -> None:
+    def _refuse(self, command: Command, instance_id: str, refusal: NvrError, received_s: float) -> bytes:
+        """Answer a command that is not carried out; returns the answer."""
         error = command_error(refusal)
         duration_ms = 1000 * (self._clock.monotonic() - received_s)
         self._count("failed")
-        self._answers.send(instance_id, self._answers.last_word(command, instance_id, None, error, duration_ms))
+        ack = self._answers.last_word(command, instance_id, None, error, duration_ms)
+        self._answers.send(instance_id, ack)
         self._answers.write_down(command, instance_id, "error", error, duration_ms)
         self._trouble.report(f"{_name(command)} was refused, {error.type}: {error.reason}")
+        return ack
 
     def _refuse_unreadable(self, topic: str, instance_id: str, problem: MessageError) -> None:
         self._count("unreadable")
@@ -279,6 +330,18 @@ class ControlAgent:
     def _count(self, what: str) -> None:
         with self._lock:
             self._counts[what] += 1
+
+    def _make_audit(self, config: ControlConfig) -> AuditLog | None:
+        return None if config.audit_path is None else AuditLog(config.audit_path, clock=self._clock)
+
+    def _make_answers(self) -> Answers:
+        is_signed = self._admission.key is not None
+        return Answers(self._connection, self._audit, wants_signatures=is_signed, clock=self._clock)
+
+
+def _admission(config: ControlConfig) -> Admission:
+    key = None if config.key is None else config.key.get_secret_value()
+    return Admission(config.enabled, key, config.max_skew_s)
 
 
 def _request(work: _Work) -> Request:

@@ -4,12 +4,16 @@ It lives from before the first camera to after the last; the detections have one
 """
 
 import logging
+import math
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nvr.bus.connection import NO_BROKER, ConnectHandler, LastWill, MessageHandler, MqttConnection
 from nvr.config.broker import BrokerConfig
+from nvr.control.overlap import Overlap
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import BrokerError
 from nvr.core.names import check_name
@@ -23,6 +27,9 @@ KEEPALIVE_S = 10
 
 GOODBYE_S = 0.5
 """How long the last status may take to reach the broker."""
+
+LATE_S = 1.0
+"""By so much a message may be heard later over one of two connections than over the other."""
 
 CONNECTION_LOST = "connection lost"
 
@@ -71,7 +78,9 @@ class InstanceConnection:
         self._subscriptions: list[_Subscription] = []
         self._on_connect: list[ConnectHandler] = []
         self._is_stopped = False
-        self._mqtt = self._make(instance_id)
+        self._overlap: Overlap | None = None
+        self._overlap_until_s = math.inf
+        self._mqtt = self._make(broker, instance_id)
 
     @property
     def instance_id(self) -> str:
@@ -149,42 +158,83 @@ class InstanceConnection:
             ConfigurationError: The name is none.
         """
         check_name(instance_id, "instance")
-        if instance_id == self._instance_id:
-            return
-        successor = self._make(instance_id)
-        with self._lock:
-            subscriptions = tuple(self._subscriptions)
-        for subscription in subscriptions:
-            self._subscribe(successor, subscription)
-        successor.start()
-        if not successor.wait_connected(timeout_s):
-            reason = successor.last_error or f"no answer within {timeout_s:g} s"
-            successor.stop()
-            raise BrokerError(f"instance {self._instance_id} stays: {instance_id} was not accepted, {reason}")
-        with self._lock:
-            old, old_name = self._mqtt, self._instance_id
-            if not self._is_stopped:
-                self._mqtt, self._instance_id = successor, instance_id
-        if old is self._mqtt:
-            successor.stop()
-            raise BrokerError(f"instance {old_name} stays: it was stopped before it was called {instance_id}")
-        _leave(old, self._topics.status(old_name), b"")
+        if instance_id != self._instance_id:
+            self._change(self._broker, instance_id, timeout_s, must_connect=True)
+
+    def move(self, broker: BrokerConfig, instance_id: str, timeout_s: float = 2.0) -> None:
+        """Go on at another broker, as another user of the same one, or under another name, whether it answers or not.
+
+        The old connection ends when the new one stands, or after the time: the new one is tried for as long as it
+        takes, as it is what is wanted now. All subscriptions come along.
+
+        Raises:
+            ConfigurationError: The name is none, or a certificate file is absent or none; nothing has changed.
+        """
+        check_name(instance_id, "instance")
+        if (broker, instance_id) != (self._broker, self._instance_id):
+            self._change(broker, instance_id, timeout_s, must_connect=False)
+
+    def _change(self, broker: BrokerConfig, name: str, timeout_s: float, *, must_connect: bool) -> None:
+        old_broker, old_name = self._broker, self._instance_id
+        successor = self._make(broker, name)
+        with self._overlapping(successor):
+            is_there = successor.wait_connected(timeout_s) and successor.wait_subscribed(timeout_s)
+            if must_connect and not is_there:
+                reason = successor.last_error or f"no answer within {timeout_s:g} s"
+                successor.stop()
+                raise BrokerError(f"instance {old_name} stays: {name} was not accepted, {reason}")
+            old = self._go_over(successor, broker, name)
+            if old is None:
+                raise BrokerError(f"instance {old_name} stays: it was stopped before it was called {name}")
+            farewell = None  # at the same broker the status goes on, and is told again at once
+            if name != old_name:
+                farewell = b""
+            elif (old_broker.host, old_broker.port) != (broker.host, broker.port):
+                farewell = self._farewell(name, "it goes on at another broker")
+            _leave(old, self._topics.status(old_name), farewell)
         self._connected(successor)
-        logger.info("instance %s is now called %s", old_name, instance_id)
+        if name != old_name:
+            logger.info("instance %s is now called %s", old_name, name)
 
     def stop(self, reason: str = "stopped", timeout_s: float = 1.0) -> None:
         """Say that we are gone for good, and why, then disconnect; returns within about the time whatever happens."""
         with self._lock:
             self._is_stopped = True
             mqtt, name = self._mqtt, self._instance_id
-        farewell = self._offline(name, reason).model_copy(update={"timestamp": self._clock.now()})
-        _leave(mqtt, self._topics.status(name), farewell.to_json(), timeout_s)
+        _leave(mqtt, self._topics.status(name), self._farewell(name, reason), timeout_s)
 
-    def _make(self, instance_id: str) -> MqttConnection:
+    @contextmanager
+    def _overlapping(self, successor: MqttConnection) -> Iterator[None]:
+        """Start a connection beside the one that counts, and take what either of them hears until the end."""
+        with self._lock:
+            subscriptions = tuple(self._subscriptions)
+            self._overlap, self._overlap_until_s = Overlap(), math.inf
+        try:
+            for subscription in subscriptions:
+                self._subscribe(successor, subscription)
+            successor.start()
+            yield
+        finally:
+            self._overlap_until_s = self._clock.monotonic() + LATE_S
+
+    def _go_over(self, successor: MqttConnection, broker: BrokerConfig, name: str) -> MqttConnection | None:
+        """Let another connection be the one that counts; returns the old one, None where we were stopped meanwhile."""
+        with self._lock:
+            old = self._mqtt
+            if not self._is_stopped:
+                self._mqtt, self._broker, self._instance_id = successor, broker, name
+                return old
+        successor.stop()
+        return None
+
+    def _farewell(self, instance_id: str, reason: str) -> bytes:
+        return self._offline(instance_id, reason).model_copy(update={"timestamp": self._clock.now()}).to_json()
+
+    def _make(self, broker: BrokerConfig, instance_id: str) -> MqttConnection:
         will = LastWill(self._topics.status(instance_id), self._offline(instance_id, CONNECTION_LOST).to_json())
         mqtt: MqttConnection
         mqtt = MqttConnection(
-            self._broker,
+            broker,
             # the same for each reconnect, so that the broker ends a half-dead predecessor, whose last will then comes
             # before what we say and not after it; and of nobody else, who would be thrown out
             client_id=f"nvr-{uuid.uuid4().hex[:18]}",
@@ -201,15 +251,18 @@ class InstanceConnection:
     def _subscribe(self, mqtt: MqttConnection, subscription: _Subscription) -> None:
         mqtt.subscribe(
             subscription.topic_filter,
-            self._while_current(mqtt, subscription.handler),
+            self._once(mqtt, subscription.handler),
             subscription.qos,
             wants_retained=subscription.wants_retained,
         )
 
-    def _while_current(self, mqtt: MqttConnection, handler: MessageHandler) -> MessageHandler:
-        # while the name changes two connections receive the same messages
+    def _once(self, mqtt: MqttConnection, handler: MessageHandler) -> MessageHandler:
+        # while one connection takes over from another both receive the same messages
         def handle(topic: str, payload: bytes) -> None:
-            if mqtt is self._mqtt:
+            is_current, overlap = mqtt is self._mqtt, self._overlap
+            if overlap is not None and self._clock.monotonic() > self._overlap_until_s:
+                overlap = self._overlap = None
+            if is_current if overlap is None else overlap.admits(mqtt, topic, payload, is_current=is_current):
                 handler(topic, payload)
 
         return handle
@@ -221,8 +274,8 @@ class InstanceConnection:
             handler()
 
 
-def _leave(mqtt: MqttConnection, topic: str, last_words: bytes, timeout_s: float = 1.0) -> None:
-    if mqtt.is_connected:
+def _leave(mqtt: MqttConnection, topic: str, last_words: bytes | None, timeout_s: float = 1.0) -> None:
+    if last_words is not None and mqtt.is_connected:
         receipt = mqtt.publish(topic, last_words, qos=1, retain=True)
         if receipt.rc == 0:
             receipt.wait_for_publish(min(GOODBYE_S, timeout_s))

@@ -58,6 +58,12 @@ class StatusPublisher:
         self._connection.on_connect(self.tell_again)
         self._thread.start()
 
+    def set_heartbeat(self, heartbeat_s: float) -> None:
+        """Tell it at least so often from now on."""
+        if heartbeat_s != self._heartbeat_s:
+            self._heartbeat_s = heartbeat_s
+            self.look()
+
     def look(self) -> None:
         """Look for a change now: something was done."""
         self._wake.set()

@@ -232,6 +232,36 @@ def test_other_settings_of_control_and_metrics_cost_no_frame(site: Site) -> None
     wait_until(lambda: site.heard.statuses[-1].heartbeat_s == 1, "the new heartbeat")
 
 
+def test_no_answer_is_forgotten_whatever_begins_anew(site: Site) -> None:
+    acks: list[CommandAck] = []
+    site.heard.connection.subscribe(
+        "nvr/control/status/+/ack", lambda _, payload: acks.append(CommandAck.from_json(payload)), 1
+    )
+    site.write(0)
+    program = site.start()
+    site.heard.wait_for_events(0)
+    pause = Command(command="pause", command_id="1").to_json()
+
+    def ask() -> CommandAck:
+        n_before = len(acks)
+        site.heard.connection.publish("nvr/control/commands", pause, 1)
+        wait_until(lambda: any(ack.status == "completed" for ack in acks[n_before:]), "the answer")
+        return acks[-1]
+
+    first = ask()
+    site.write(0, control={"heartbeat_s": 1}, metrics={"interval_s": 1, "http_port": 0})
+    program.reload()
+    wait_until(lambda: program.metrics_url is not None, "the other settings have taken effect")
+    assert ask() == first
+    program.restart()
+    assert ask() == first
+    user = {"host": site.broker.host, "port": site.broker.port, "username": "anna"}
+    site.write(0, broker=user, control={"heartbeat_s": 1})
+    program.reload()
+    wait_until(lambda: program.metrics_url is None, "the other settings have taken effect")
+    assert ask() == first
+
+
 def test_restart_comes_back_and_stop_says_goodbye(site: Site) -> None:
     site.write(0)
     program = site.start()

@@ -16,6 +16,7 @@ from nvr.app.ports import is_free
 from nvr.config.derive import ProcessorSettings
 from nvr.config.diff import SettingsChange, compare
 from nvr.config.watch import FileWatch, WatchedFiles
+from nvr.control.memory import CommandMemory
 from nvr.control.metrics import ProcessorMeter
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import CancelledError, ConfigurationError, NvrError, TransientError
@@ -75,6 +76,7 @@ class ProcessorProgram:
         self._on_settings = on_settings
         self._clock = clock or SystemClock()
         self._started_at = self._clock.now()
+        self._memory = CommandMemory(began_at=self._started_at, clock=self._clock)
         self._watch = None if watched is None else FileWatch(watched, self._reload_by_itself, clock=self._clock)
         self._settings = self._served = read()
         on_settings(self._settings)
@@ -88,7 +90,7 @@ class ProcessorProgram:
         self._changing = threading.Lock()
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
-        self._has_new_services = threading.Event()
+        self._has_other_services = threading.Event()
 
     @property
     def settings(self) -> ProcessorSettings:
@@ -216,7 +218,7 @@ class ProcessorProgram:
         if old.log != new.log or old.stream.instance_id != new.stream.instance_id:
             self._on_settings(new)
         if services_differ(old, new):
-            self._has_new_services.set()  # not here: this may be one of their own threads
+            self._has_other_services.set()  # not here: this may be one of their own threads
         else:
             services.reconfigure(new)
         services.look()
@@ -267,9 +269,9 @@ class ProcessorProgram:
                 rebuild = self._rebuild
             if rebuild is not None:
                 self._begin_anew(rebuild)
-            elif self._has_new_services.is_set():
-                self._has_new_services.clear()
-                self._renew_services()
+            elif self._has_other_services.is_set():
+                self._has_other_services.clear()
+                self._reconfigure_services()
             if self._clock.monotonic() - report_s >= REPORT_EVERY_S:
                 report_s = self._clock.monotonic()
                 self._on_report(running.processor.report())
@@ -292,7 +294,7 @@ class ProcessorProgram:
         if failure is None:
             rebuild.set_result(None)
             if services_differ(old, new) or old.stream.instance_id != new.stream.instance_id:
-                self._has_new_services.set()  # in a moment: who asked for this is to be answered first
+                self._has_other_services.set()  # in a moment: who asked for this is to be answered first
         else:
             rebuild.set_exception(failure)
 
@@ -344,24 +346,41 @@ class ProcessorProgram:
         if services is not None:
             services.on_event(event)
 
-    def _renew_services(self) -> None:
-        """Make anew what runs beside the processor, which goes on even where the new settings do not work."""
-        before, failure = self._served, None
-        self._close_services("it goes on with other settings")
+    def _reconfigure_services(self) -> None:
+        """Let what runs beside the processor go by other settings; it goes on even where they do not work."""
+        before, new = self._served, self._settings
+        failure: NvrError | None = None
         try:
-            self._open_services(self._settings)
+            self._serve(new)
         except NvrError as error:
             failure = error
         if failure is not None:
             logger.error("control and metrics go on as they were: %s", mask_credentials(str(failure)))
+            self._settings = replace(new, control=before.control, metrics=before.metrics)
+            self._serve(self._settings)
+
+    def _serve(self, settings: ProcessorSettings) -> None:
+        services, before = self._services, self._served
+        if services is not None and not need_other_connection(before, settings):
+            services.reconfigure(settings)
+            self._served = settings
+            return
+        self._close_services("it goes on with other settings")
+        try:
+            self._open_services(settings)
+        except NvrError:
             self._close_services("it goes on as it was")
-            self._settings = replace(self._settings, control=before.control, metrics=before.metrics)
-            self._open_services(self._settings)
+            raise
 
     def _open_services(self, settings: ProcessorSettings) -> None:
         self._served = settings
         self._services = ProcessorServices(
-            settings, self, lambda: self._running, started_at=self._started_at, clock=self._clock
+            settings,
+            self,
+            lambda: self._running,
+            memory=self._memory,
+            started_at=self._started_at,
+            clock=self._clock,
         )
         self._services.start()
 
@@ -405,11 +424,15 @@ def named(settings: ProcessorSettings, instance_id: str) -> ProcessorSettings:
 
 
 def services_differ(old: ProcessorSettings, new: ProcessorSettings) -> bool:
-    """Tell whether what runs beside a processor has to be made anew for other settings."""
+    """Tell whether what runs beside a processor has to go by other settings."""
     if (old.control, old.metrics) != (new.control, new.metrics):
         return True
-    one, other = old.stream, new.stream
-    return (one.broker, one.tenant, one.mqtt_enabled) != (other.broker, other.tenant, other.mqtt_enabled)
+    return old.stream.broker != new.stream.broker or need_other_connection(old, new)
+
+
+def need_other_connection(old: ProcessorSettings, new: ProcessorSettings) -> bool:
+    """Tell whether there is another kind of connection, or one more or less, which is made anew with all upon it."""
+    return (old.stream.tenant, old.stream.mqtt_enabled) != (new.stream.tenant, new.stream.mqtt_enabled)
 
 
 def check_endpoint(old: ProcessorSettings, new: ProcessorSettings) -> None:

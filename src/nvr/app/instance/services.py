@@ -9,15 +9,17 @@ from nvr import __version__
 from nvr.app.instance.home_assistant_cameras import HomeAssistantCameras
 from nvr.app.instance.running_processor import Running
 from nvr.config.derive import ProcessorSettings
+from nvr.config.operations import MetricsConfig
 from nvr.control.agent import ControlAgent
 from nvr.control.connection import InstanceConnection
 from nvr.control.controlled import ControlledProgram
 from nvr.control.home_assistant.bridge import HomeAssistantBridge
+from nvr.control.memory import CommandMemory
 from nvr.control.processor_commands import ProcessorCommands, camera_configs
 from nvr.control.status import InstanceFacts, bare_status, instance_status
 from nvr.control.status_publisher import StatusPublisher
 from nvr.core.clock import Clock
-from nvr.core.errors import UnsupportedError
+from nvr.core.errors import ConfigurationError, UnsupportedError
 from nvr.events.instance_metrics import InstanceMetrics
 from nvr.events.instance_status import InstanceState, InstanceStatus
 from nvr.events.protocol import TopicKind, Topics
@@ -35,7 +37,7 @@ STOP_S = 0.5
 
 
 class ProcessorServices:
-    """Made anew only where the broker or these settings themselves change; processors come and go meanwhile."""
+    """Live as long as the program, over all changes of its settings; processors come and go meanwhile."""
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class ProcessorServices:
         program: ControlledProgram,
         running: Callable[[], Running | None],
         *,
+        memory: CommandMemory,
         started_at: datetime,
         clock: Clock,
     ) -> None:
@@ -52,6 +55,7 @@ class ProcessorServices:
             settings: Of the instance.
             program: Carries out commands that concern more than the processor.
             running: Returns what runs now; None while it starts, or starts again.
+            memory: What the program knows of earlier commands.
             started_at: When the program began, aware UTC.
             clock: For time stamps and intervals.
 
@@ -73,20 +77,13 @@ class ProcessorServices:
             self._connection = connection
             self._status = StatusPublisher(connection, program.status, heartbeat_s=control.heartbeat_s, clock=clock)
             commands = ProcessorCommands(program, self._processor, self._recorder, clock=clock)
-            self._agent = ControlAgent(connection, control, commands.handlers(), on_done=self._status.look, clock=clock)
+            self._agent = ControlAgent(
+                connection, control, commands.handlers(), memory=memory, on_done=self._status.look, clock=clock
+            )
             cameras = HomeAssistantCameras(running, program.status)
             self._bridge = HomeAssistantBridge(settings.home_assistant, connection, cameras, clock=clock)
-            self._publisher = MetricsPublisher(self._publish, self.metrics, metrics.interval_s, clock=clock)
-        self._server = (
-            None
-            if metrics.http_port is None
-            else MetricsServer(
-                metrics,
-                Exporter(self._points, instance_id=self._instance_id),
-                why_not_ready=self._why_not_ready,
-                clock=clock,
-            )
-        )
+            self._publisher = self._make_publisher(metrics)
+        self._server = self._make_server(metrics)
 
     @property
     def metrics_url(self) -> str | None:
@@ -132,10 +129,48 @@ class ProcessorServices:
             self._bridge.cameras_changed()
 
     def reconfigure(self, settings: ProcessorSettings) -> None:
-        """Go on with other settings that need no other services; those of Home Assistant take effect at once."""
+        """Go on with other settings, of the same tenant, and with a broker if there was one before.
+
+        What was answered stays known, and commands that come meanwhile are taken. Another broker is waited for a
+        little; not to be called by a command, then.
+
+        Raises:
+            BrokerError: It was stopped meanwhile.
+            ConfigurationError: The port of the metrics is taken, or a certificate file is absent or none; all else
+                that was changed stays so.
+        """
         before, self._settings = self._settings, settings
         if self._bridge is not None and before.home_assistant != settings.home_assistant:
             self._bridge.reconfigure(settings.home_assistant)
+        if self._connection is not None and self._agent is not None and self._status is not None:
+            stream = settings.stream
+            if (before.stream.broker, self._connection.instance_id) != (stream.broker, stream.instance_id):
+                self._agent.wait_idle(AGENT_STOP_S)
+                self._connection.move(stream.broker, stream.instance_id)
+            self._agent.reconfigure(settings.control)
+            self._status.set_heartbeat(settings.control.heartbeat_s)
+            self._status.look()
+        if self._publisher is not None and before.metrics.interval_s != settings.metrics.interval_s:
+            self._publisher.stop(STOP_S)
+            self._publisher = self._make_publisher(settings.metrics)
+            self._publisher.start()
+        if _endpoint(before.metrics) != _endpoint(settings.metrics):
+            self._move_server(before.metrics, settings.metrics)
+
+    def _move_server(self, before: MetricsConfig, metrics: MetricsConfig) -> None:
+        if self._server is not None:  # first, as the new address may hold the old one
+            self._server.stop(STOP_S)
+        server = self._make_server(metrics)
+        try:
+            if server is not None:
+                server.start()
+        except ConfigurationError:
+            server = self._make_server(before)
+            if server is not None:
+                server.start()
+            raise
+        finally:
+            self._server = server
 
     def on_event(self, event: DetectionEvent | TrackEvent) -> None:
         """Take what was seen, or how a track does; never waits."""
@@ -188,6 +223,15 @@ class ProcessorServices:
             raise UnsupportedError("the processor does not run yet, or begins anew: nothing is counted")
         return running.meter.message()
 
+    def _make_publisher(self, metrics: MetricsConfig) -> MetricsPublisher:
+        return MetricsPublisher(self._publish, self.metrics, metrics.interval_s, clock=self._clock)
+
+    def _make_server(self, metrics: MetricsConfig) -> MetricsServer | None:
+        if metrics.http_port is None:
+            return None
+        exporter = Exporter(self._points, instance_id=self._instance_id)
+        return MetricsServer(metrics, exporter, why_not_ready=self._why_not_ready, clock=self._clock)
+
     def _instance_id(self) -> str:
         return self._settings.stream.instance_id if self._connection is None else self._connection.instance_id
 
@@ -215,3 +259,7 @@ class ProcessorServices:
         if self._connection is not None and not self._connection.is_connected:
             return self._connection.last_error or "the broker has not answered yet"
         return None
+
+
+def _endpoint(metrics: MetricsConfig) -> tuple[str, int | None]:
+    return metrics.http_host, metrics.http_port

@@ -16,6 +16,7 @@ from nvr.config.operations import ControlConfig
 from nvr.control.agent import ControlAgent
 from nvr.control.connection import InstanceConnection
 from nvr.control.handlers import Request
+from nvr.control.memory import CommandMemory
 from nvr.control.status_publisher import StatusPublisher
 from nvr.core.clock import Clock
 from nvr.core.errors import MessageError, TransientError
@@ -27,6 +28,8 @@ MAX_HEARD = 2000
 RELOAD_TIMEOUT_S = 20.0
 AGENT_STOP_S = 0.2
 GOODBYE_S = 0.3
+MOVE_S = 1.0
+"""How long another broker is waited for; the processes are not looked after meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class UpControl:
         *,
         status: Callable[[], InstanceStatus],
         wake: Callable[[], None],
+        memory: CommandMemory,
         clock: Clock,
     ) -> None:
         """Prepare.
@@ -82,6 +86,7 @@ class UpControl:
             broker: Where it is.
             instance_id: Name of the supervisor.
             settings: Who may command.
+            memory: What the supervisor knows of earlier commands.
             status: Says how the supervisor is; called in a thread of its own.
             wake: Called when there is something in `requests`; any thread.
             clock: For time stamps.
@@ -98,7 +103,9 @@ class UpControl:
         self._connection = InstanceConnection(broker, Topics(), instance_id, kind="supervisor", clock=clock)
         self._publisher = StatusPublisher(self._connection, status, heartbeat_s=settings.heartbeat_s, clock=clock)
         handlers = {"ping": self._ping, "status": lambda _: status().model_dump(mode="json"), "reload": self._reload}
-        self._agent = ControlAgent(self._connection, settings, handlers, on_done=self._publisher.look, clock=clock)
+        self._agent = ControlAgent(
+            self._connection, settings, handlers, memory=memory, on_done=self._publisher.look, clock=clock
+        )
 
     @property
     def is_connected(self) -> bool:
@@ -109,6 +116,17 @@ class UpControl:
     def last_error(self) -> str | None:
         """Why the broker was not reached the last time."""
         return self._connection.last_error
+
+    def reconfigure(self, broker: BrokerConfig, settings: ControlConfig) -> None:
+        """Go on at another broker, or by other rules; what was answered stays known.
+
+        Raises:
+            BrokerError: It was stopped.
+            ConfigurationError: A certificate file is absent or none.
+        """
+        self._connection.move(broker, self._connection.instance_id, MOVE_S)
+        self._agent.reconfigure(settings)
+        self._publisher.set_heartbeat(settings.heartbeat_s)
 
     def start(self) -> None:
         """Begin to connect, for as long as it takes."""

@@ -30,6 +30,7 @@ from nvr.config.derive import broker_config
 from nvr.config.numbering import number_cameras
 from nvr.config.overrides import without_settings
 from nvr.config.site import BrokerSection, NvrConfig
+from nvr.control.memory import CommandMemory
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import NvrError
 from nvr.events.instance_metrics import InstanceMetrics
@@ -110,6 +111,7 @@ class Up:
         self._control: UpControl | None = None
         self._status = InstanceStatus(instance_id="supervisor", kind="supervisor", state="starting")
         self._started_at = self._clock.now()
+        self._memory = CommandMemory(began_at=self._started_at, clock=self._clock)
         self._problem: str | None = None
         self._starting: frozenset[str] = frozenset()
         self._is_stopping = False
@@ -215,7 +217,7 @@ class Up:
         if private is not None and (before is None or before.broker != broker):
             self._wait_for_broker(private)
         self._hurry(self._processes.take_changed())
-        self._connect(config, broker, before)
+        self._connect(config, broker)
         names = [instance.name for instance in plan.instances]
         self._heartbeats.forget_others(names)
         self._costs.forget_others(plan.source_ids, {instance.instance_id for instance in plan.instances})
@@ -237,24 +239,25 @@ class Up:
         own = BrokerSection(host=private.host, port=private.port, topic_prefix=section.topic_prefix, qos=section.qos)
         return own, private
 
-    def _connect(self, config: NvrConfig, broker: BrokerSection, before: _Site | None) -> None:
-        is_same = before is not None and before.broker == broker and before.config.control == config.control
-        if not is_same:
-            if self._control is not None:
-                self._control.stop()
-                self._control = None
-            if broker.enabled:
-                name = f"{config.processors.instance_prefix}-supervisor"
-                self._status = self._status.model_copy(update={"instance_id": name})
-                self._control = UpControl(
-                    broker_config(broker),
-                    name,
-                    config.control,
-                    status=lambda: self._status.model_copy(update={"timestamp": self._clock.now()}),
-                    wake=self._supervisor.wake,
-                    clock=self._clock,
-                )
-                self._control.start()
+    def _connect(self, config: NvrConfig, broker: BrokerSection) -> None:
+        if self._control is not None and not broker.enabled:
+            self._control.stop()
+            self._control = None
+        elif self._control is not None:
+            self._control.reconfigure(broker_config(broker), config.control)
+        elif broker.enabled:
+            name = f"{config.processors.instance_prefix}-supervisor"
+            self._status = self._status.model_copy(update={"instance_id": name})
+            self._control = UpControl(
+                broker_config(broker),
+                name,
+                config.control,
+                status=lambda: self._status.model_copy(update={"timestamp": self._clock.now()}),
+                wake=self._supervisor.wake,
+                memory=self._memory,
+                clock=self._clock,
+            )
+            self._control.start()
         if self._control is not None:
             self._control.watch(tenants_of(config))
 
