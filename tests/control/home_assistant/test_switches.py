@@ -93,6 +93,7 @@ def test_where_nothing_records_the_switch_is_counted() -> None:
 
 
 def test_what_fails_is_told_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "nvr")
     room = Room(13)
     assert not room.send(RECORD, b"OFF", source_id=13)
     assert room.switches.failed == 1
