@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
@@ -22,6 +23,7 @@ from nvr.events.protocol import Topics, parse_topic
 from tests.control.fakes import FakeProcessor, FakeProgram, FakeRecorder
 from tests.waiting import DEADLINE_S, wait_until
 
+_PIDS = count(1)
 QUICK = ControlConfig(heartbeat_s=1)
 
 
@@ -41,9 +43,10 @@ class Instance:
     ) -> None:
         self.processor = FakeProcessor(1, 2, 3)
         self.recorder = FakeRecorder(1, 2)
-        self.program = FakeProgram(instance_id, self.processor)
+        self.program = FakeProgram(instance_id, self.processor, pid=next(_PIDS))
         self.connection = InstanceConnection(config_of(broker), Topics(tenant), instance_id, keepalive_s=5)
         self.program.on_rename = self.connection.rename
+        self.program.namesake = lambda: self.connection.namesake
         commands = ProcessorCommands(self.program, lambda: self.program.processor, lambda: self.recorder)
         self.status = StatusPublisher(self.connection, self.program.status, heartbeat_s=config.heartbeat_s)
         self.memory = CommandMemory(began_at=datetime.now(UTC) - timedelta(minutes=1))

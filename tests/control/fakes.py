@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from nvr.config.camera import CameraConfig
+from nvr.control.status import with_namesake
 from nvr.core.errors import ConfigurationError, UnsupportedError
 from nvr.events.instance_metrics import InstanceMetrics
 from nvr.events.instance_status import CameraStatus, InstanceStatus
@@ -150,6 +151,8 @@ class FakeRecorder:
 class FakeProgram:
     instance_id: str = "gate"
     processor: FakeProcessor | None = None
+    pid: int = 1
+    namesake: Callable[[], str | None] = lambda: None
     stops: int = 0
     restarts: int = 0
     reload_result: JsonValue = None
@@ -160,13 +163,15 @@ class FakeProgram:
     def status(self) -> InstanceStatus:
         processor = self.processor
         source_ids = () if processor is None else tuple(processor.cameras.configs)
-        return InstanceStatus(
+        status = InstanceStatus(
             instance_id=self.instance_id,
             state="starting" if processor is None else "running",
             timestamp=datetime.now(UTC),
             started_at=START,
             heartbeat_s=5,
             version="0.1.0",
+            host="attic",
+            pid=self.pid,
             accepts_commands=True,
             cameras=tuple(
                 CameraStatus(
@@ -178,6 +183,7 @@ class FakeProgram:
                 for key in source_ids
             ),
         )
+        return with_namesake(status, self.namesake())
 
     def metrics(self) -> InstanceMetrics:
         raise UnsupportedError("nothing is counted here")

@@ -9,6 +9,7 @@ OTHER: dict[str, JsonValue] = {"model_id": "motion", "instead_of": "yolox-nano"}
 CHANGES: dict[str, JsonValue] = {"changes": {"max_fps": 3}}
 CAMERA: dict[str, JsonValue] = {"camera": {"uri": "rtsp://a/"}}
 CAMERA_3: dict[str, JsonValue] = {"camera": {"uri": "rtsp://a/", "source_id": 3}}
+NAMED: dict[str, JsonValue] = {"camera": {"uri": "rtsp://a/", "name": "door"}}
 FPS: dict[str, JsonValue] = {"max_fps": 3}
 
 Asked = tuple[str, dict[str, JsonValue], tuple[int, ...] | None]
@@ -30,6 +31,8 @@ def conflict(first: Asked, second: Asked) -> bool:
         (("update_stream", CHANGES, (3,)), ("update_stream", CHANGES, (3,))),
         (("update_stream", CHANGES, (3,)), ("remove_stream", {}, (3,))),
         (("add_stream", CAMERA_3, None), ("add_stream", CAMERA_3, None)),
+        (("add_stream", NAMED, None), ("add_stream", NAMED, None)),
+        (("add_stream", NAMED, None), ("update_stream", {"changes": {"name": "door"}}, (4,))),
         (("remove_stream", {}, (3,)), ("set_fps", FPS, None)),
         (("remove_stream", {}, (3,)), ("record_start", {}, (3,))),
         (("change_model", MODEL, None), ("change_model", MODEL, None)),

@@ -18,7 +18,8 @@ from tests.waiting import DEADLINE_S, wait_until
 pytestmark = pytest.mark.broker
 
 CHILD = """
-import sys, threading
+import os, sys, threading
+from datetime import UTC, datetime
 from nvr.bus.local_broker import LocalBroker
 from nvr.config.broker import BrokerConfig
 from nvr.control.connection import InstanceConnection
@@ -27,8 +28,12 @@ from nvr.events.instance_status import InstanceStatus
 from nvr.events.protocol import Topics
 
 connection = InstanceConnection(BrokerConfig(host="127.0.0.1", port=int(sys.argv[1])), Topics(), "gate", keepalive_s=2)
-status = InstanceStatus(instance_id="gate", state="running", heartbeat_s=1)
-StatusPublisher(connection, lambda: status, heartbeat_s=1).start()
+def status():
+    return InstanceStatus(
+        instance_id="gate", state="running", heartbeat_s=1, timestamp=datetime.now(UTC), host="cellar", pid=os.getpid()
+    )
+
+StatusPublisher(connection, status, heartbeat_s=1).start()
 connection.start()
 threading.Event().wait()
 """
@@ -245,3 +250,44 @@ def test_two_instances_answer_each_for_itself(start_instance: StartInstance, des
     desk.ask({"command": "resume", "command_id": "2", "target_instances": ["porch"]}, "porch")
     assert desk.acks_of("2", "gate") == []
     assert porch.processor.paused == set()
+
+
+def test_two_of_the_same_name_say_so_and_refuse_what_is_for_one_of_them(
+    start_instance: StartInstance, desk: Desk
+) -> None:
+    first, second = start_instance("gate"), start_instance("gate")
+    pids = {first.program.pid: second, second.program.pid: first}
+    for instance, other in ((first, second), (second, first)):
+        wait_until(lambda instance=instance: instance.connection.namesake is not None, "it knows")  # type: ignore[misc]
+        assert instance.connection.namesake is not None
+        assert f"process {other.program.pid} on 'attic'" in instance.connection.namesake
+    told = desk.wait_for_state("degraded")
+    assert told.pid is not None
+    assert f"another process has the same name: process {pids[told.pid].program.pid}" in str(told.reason)
+    desk.send(Command(command="pause", command_id="1", target_instances=("gate",)))
+    for ack in desk.wait_for("1", 2):
+        assert ack.error is not None
+        assert (ack.error.type, "is also called gate" in ack.error.reason) == ("conflict", True)
+    assert first.processor.paused == second.processor.paused == set()
+    desk.ask(Command(command="ping", command_id="2", target_instances=("gate",)))
+    desk.send(Command(command="pause", command_id="3"))
+    wait_until(lambda: len([ack for ack in desk.acks_of("3") if ack.status == "completed"]) == 2, "all means both")
+    assert first.processor.paused == second.processor.paused == {1, 2, 3}
+    first.stop()
+    # for who looks only at what is kept, the one that lives was never gone
+    assert not [status for _, status in desk.statuses if status is not None and status.state == "offline"]
+    wait_until(lambda: second.connection.namesake is None, "the other is gone")
+    assert desk.wait_for_state("running").pid == second.program.pid
+    assert desk.ask(Command(command="resume", command_id="4", target_instances=("gate",))).status == "completed"
+
+
+def test_who_lives_says_so_again_when_a_namesake_dies(instance: Instance, mosquitto: LocalBroker, desk: Desk) -> None:
+    with child(mosquitto) as process:
+        wait_until(lambda: instance.connection.namesake is not None, "there are two")
+        process.kill()
+    will = desk.wait_for_state("offline")
+    assert will.reason == "connection lost"
+    assert desk.wait_for_state("running").pid == instance.program.pid
+    late = Desk(mosquitto)
+    assert late.wait_for_state("running").pid == instance.program.pid
+    late.connection.stop()

@@ -57,6 +57,23 @@ def test_the_status_is_that_of_the_moment(steered: Steered) -> None:
     assert [camera["is_detecting"] for camera in status["cameras"]] == [True, False, True]  # type: ignore[index,call-overload,union-attr] # JSON
 
 
+def test_no_two_cameras_get_one_name(steered: Steered) -> None:
+    steered.do("update_stream", 1, changes={"name": "door"})
+    said = "the name 'door' would be given twice, to camera 1 and"
+    door: JsonValue = {"uri": "rtsp://a/", "name": "door"}
+    assert steered.refusal("add_stream", camera=door) == ("invalid", f"{said} the new camera")
+    assert steered.refusal("update_stream", 3, changes={"name": "door"}) == ("invalid", f"{said} camera 3")
+    assert steered.refusal("update_stream", 2, 3, changes={"name": "yard"}) == (
+        "invalid",
+        "the name 'yard' would be given twice, to camera 2 and camera 3",
+    )
+    assert list(steered.processor.cameras.configs) == [1, 2, 3]
+    assert [camera.name for camera in steered.processor.cameras.configs.values()] == ["door", None, None]
+    assert steered.do("update_stream", 1, changes={"name": "door"}) == {"source_ids": [1]}
+    steered.do("update_stream", 1, changes={"name": None})
+    assert steered.do("add_stream", camera=door) == {"source_id": 4}
+
+
 def test_metrics_where_nothing_is_counted_are_unsupported(steered: Steered) -> None:
     assert steered.refusal("metrics") == ("unsupported", "nothing is counted here")
 

@@ -243,6 +243,7 @@ class ControlAgent:
         parameters = read_command(command)
         if command.command not in self._handlers:
             raise RefusedError("unsupported", f"instance {instance_id} has no use for {command.command}")
+        self._check_name(command, instance_id)
         lane = self._quick if COMMANDS[command.command].is_quick else self._slow
         work = _Work(
             command=command,
@@ -255,6 +256,15 @@ class ControlAgent:
         self._enter(work, lane)
         self._answers.say_received(command, instance_id)
         lane.put(lambda: self._carry_out(work))
+
+    def _check_name(self, command: Command, instance_id: str) -> None:
+        """Refuse what is for one of two that have the same name; what is for all is for both."""
+        is_named = instance_id in command.target_instances
+        if not is_named or COMMANDS[command.command].is_question:
+            return
+        namesake = self._connection.namesake
+        if namesake is not None:
+            raise RefusedError("conflict", f"{namesake} is also called {instance_id}: nobody knows which is meant")
 
     def _enter(self, work: _Work, lane: Lane) -> None:
         with self._lock:

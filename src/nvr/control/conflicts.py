@@ -7,9 +7,11 @@ and what is recorded of it are different things: a pause never waits for a recor
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from nvr.control.parameters import AddStreamParameters, ChangeModelParameters, Parameters
+from pydantic import JsonValue
 
-Aspect = Literal["everything", "looking", "tuning", "recording", "new camera", "model", "log"]
+from nvr.control.parameters import AddStreamParameters, ChangeModelParameters, Parameters, UpdateStreamParameters
+
+Aspect = Literal["everything", "looking", "tuning", "recording", "new camera", "name", "model", "log"]
 
 _CAMERA_ASPECTS: dict[str, tuple[Aspect, ...]] = {
     "pause": ("looking",),
@@ -30,7 +32,7 @@ class Thing(NamedTuple):
 
     aspect: Aspect
     key: int | str | None = None
-    """A camera or a model; None for all."""
+    """A camera, a name or a model; None for all."""
 
 
 def touched(name: str, parameters: Parameters, source_ids: Iterable[int] | None) -> frozenset[Thing]:
@@ -43,13 +45,19 @@ def touched(name: str, parameters: Parameters, source_ids: Iterable[int] | None)
         case ChangeModelParameters():
             return frozenset({Thing("model", parameters.instead_of)})
         case AddStreamParameters():
-            source_id = parameters.camera.source_id
+            source_id, names = parameters.camera.source_id, _names(parameters.camera.name)
             if source_id is None:  # the next free number is its own
-                return frozenset({Thing("new camera")})
-            return frozenset(Thing(aspect, source_id) for aspect in _CAMERA_ASPECTS["update_stream"])
+                return names | {Thing("new camera")}
+            return names | {Thing(aspect, source_id) for aspect in _CAMERA_ASPECTS["update_stream"]}
+    names = _names(parameters.changes.get("name")) if isinstance(parameters, UpdateStreamParameters) else frozenset()
     aspects = _CAMERA_ASPECTS.get(name, ())
     keys = (None,) if source_ids is None else tuple(source_ids)
-    return frozenset(Thing(aspect, key) for aspect in aspects for key in keys)
+    return names | {Thing(aspect, key) for aspect in aspects for key in keys}
+
+
+def _names(name: JsonValue) -> frozenset[Thing]:
+    """Return the name that a camera is given: two that are given the same at once would both find it free."""
+    return frozenset({Thing("name", name)}) if isinstance(name, str) else frozenset()
 
 
 def do_conflict(first: frozenset[Thing], second: frozenset[Thing]) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from nvr.bus.connection import NO_BROKER, ConnectHandler, LastWill, MessageHandler, MqttConnection
 from nvr.config.broker import BrokerConfig
 from nvr.control.overlap import Overlap
+from nvr.control.own_status import OwnStatus
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import BrokerError
 from nvr.core.names import check_name
@@ -77,6 +78,8 @@ class InstanceConnection:
         self._lock = threading.Lock()
         self._subscriptions: list[_Subscription] = []
         self._on_connect: list[ConnectHandler] = []
+        self._on_overwritten: list[ConnectHandler] = []
+        self._own = OwnStatus(self._clock)
         self._is_stopped = False
         self._overlap: Overlap | None = None
         self._overlap_until_s = math.inf
@@ -101,6 +104,16 @@ class InstanceConnection:
     def last_error(self) -> str | None:
         """Why the last try to reach the broker failed; None while all is well."""
         return self._mqtt.last_error
+
+    @property
+    def namesake(self) -> str | None:
+        """Another process that lives under our name at the same broker, in words; None where there is none."""
+        return self._own.namesake
+
+    def on_overwritten(self, handler: ConnectHandler) -> None:
+        """Call `handler` when somebody else has said that we are gone: our status is to be told again, in a moment."""
+        with self._lock:
+            self._on_overwritten.append(handler)
 
     def on_connect(self, handler: ConnectHandler) -> None:
         """Call `handler` after each connect, also after a change of the name; at once where it stands already."""
@@ -148,7 +161,9 @@ class InstanceConnection:
             if not mqtt.is_connected:
                 return False
             own = status if status.instance_id == name else status.model_copy(update={"instance_id": name})
-            return mqtt.publish(self._topics.status(name), own.to_json(), kind.qos, kind.is_retained).rc == 0
+            payload = own.to_json()
+            self._own.note(own, payload)
+            return mqtt.publish(self._topics.status(name), payload, kind.qos, kind.is_retained).rc == 0
 
     def rename(self, instance_id: str, timeout_s: float = 5.0) -> None:
         """Go on under another name, with a last will of that name; the old name's status is taken back.
@@ -175,7 +190,7 @@ class InstanceConnection:
             self._change(broker, instance_id, timeout_s, must_connect=False)
 
     def _change(self, broker: BrokerConfig, name: str, timeout_s: float, *, must_connect: bool) -> None:
-        old_broker, old_name = self._broker, self._instance_id
+        old_broker, old_name, has_namesake = self._broker, self._instance_id, self.namesake is not None
         successor = self._make(broker, name)
         with self._overlapping(successor):
             is_there = successor.wait_connected(timeout_s) and successor.wait_subscribed(timeout_s)
@@ -187,9 +202,9 @@ class InstanceConnection:
             if old is None:
                 raise BrokerError(f"instance {old_name} stays: it was stopped before it was called {name}")
             farewell = None  # at the same broker the status goes on, and is told again at once
-            if name != old_name:
+            if name != old_name and not has_namesake:
                 farewell = b""
-            elif (old_broker.host, old_broker.port) != (broker.host, broker.port):
+            elif not has_namesake and (old_broker.host, old_broker.port) != (broker.host, broker.port):
                 farewell = self._farewell(name, "it goes on at another broker")
             _leave(old, self._topics.status(old_name), farewell)
         self._connected(successor)
@@ -197,11 +212,15 @@ class InstanceConnection:
             logger.info("instance %s is now called %s", old_name, name)
 
     def stop(self, reason: str = "stopped", timeout_s: float = 1.0) -> None:
-        """Say that we are gone for good, and why, then disconnect; returns within about the time whatever happens."""
+        """Say that we are gone for good, and why, then disconnect; returns within about the time whatever happens.
+
+        Nothing is said where another process lives under the same name: it is not gone.
+        """
         with self._lock:
             self._is_stopped = True
             mqtt, name = self._mqtt, self._instance_id
-        _leave(mqtt, self._topics.status(name), self._farewell(name, reason), timeout_s)
+        farewell = self._farewell(name, reason) if self.namesake is None else None
+        _leave(mqtt, self._topics.status(name), farewell, timeout_s)
 
     @contextmanager
     def _overlapping(self, successor: MqttConnection) -> Iterator[None]:
@@ -223,6 +242,7 @@ class InstanceConnection:
             old = self._mqtt
             if not self._is_stopped:
                 self._mqtt, self._broker, self._instance_id = successor, broker, name
+                self._own.forget_others()
                 return old
         successor.stop()
         return None
@@ -243,7 +263,17 @@ class InstanceConnection:
             keepalive_s=self._keepalive_s,
             clock=self._clock,
         )
+        kind = TopicKind.STATUS
+        mqtt.subscribe(self._topics.status(instance_id), lambda _, payload: self._hear_own(mqtt, payload), kind.qos)
         return mqtt
+
+    def _hear_own(self, mqtt: MqttConnection, payload: bytes) -> None:
+        if mqtt is not self._mqtt or not self._own.hear(payload):
+            return
+        with self._lock:
+            handlers = () if self._is_stopped else tuple(self._on_overwritten)
+        for handler in handlers:
+            handler()
 
     def _offline(self, instance_id: str, reason: str) -> InstanceStatus:
         return InstanceStatus.offline(instance_id, self._kind, reason)

@@ -143,22 +143,26 @@ class CommandSpec:
     parameters: type[Parameters] = Parameters
     sources: SourcesWord = "none"
     """Whether it may, or must, say which cameras it is for."""
+    is_question: bool = False
+    """It changes nothing."""
     is_quick: bool = True
     """It never waits: its thread serves no command that may take seconds."""
 
 
 COMMANDS: Mapping[str, CommandSpec] = MappingProxyType(
     {
-        "ping": CommandSpec("Answer, and say which version runs since when."),
-        "status": CommandSpec("Answer with the InstanceStatus of this moment."),
-        "metrics": CommandSpec("Answer with the InstanceMetrics of this moment."),
+        "ping": CommandSpec("Answer, and say which version runs since when.", is_question=True),
+        "status": CommandSpec("Answer with the InstanceStatus of this moment.", is_question=True),
+        "metrics": CommandSpec("Answer with the InstanceMetrics of this moment.", is_question=True),
         "pause": CommandSpec(
             "Look at cameras no more and publish nothing of them, at once. Connection and recording go on.",
             PauseParameters,
             "optional",
         ),
         "resume": CommandSpec("Look at paused cameras again.", sources="optional"),
-        "stop": CommandSpec("End the instance in order; recordings are closed properly. Never refused as a conflict."),
+        "stop": CommandSpec(
+            "End the instance in order; recordings are closed properly. No other command is in its way."
+        ),
         "restart": CommandSpec("End and begin anew, by the file as it is now.", is_quick=False),
         "change_model": CommandSpec(
             "Look with another model, without a pause; a failure leaves the old one.",

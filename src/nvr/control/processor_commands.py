@@ -1,7 +1,7 @@
 """The commands of a processor: each becomes a call of the processor, its recorder or the program around them."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
 from pydantic import JsonValue, ValidationError
@@ -155,7 +155,9 @@ class ProcessorCommands:
         camera = _told(request, AddStreamParameters).camera
         if request.is_for_all:
             raise RefusedError("invalid", "add_stream needs one instance in target_instances, not '*'")
-        return {"source_id": self._processor().cameras.add(camera)}
+        processor = self._processor()
+        check_names(camera_configs(processor), [(None, camera)])
+        return {"source_id": processor.cameras.add(camera)}
 
     def _remove_stream(self, request: Request) -> JsonValue:
         def remove(source_id: int) -> Report:
@@ -171,6 +173,7 @@ class ProcessorCommands:
         before = camera_configs(processor)
         source_ids = known_sources(request, before) or ()
         wanted = {source_id: changed_camera(source_id, before[source_id], changes) for source_id in source_ids}
+        check_names(before, list(wanted.items()))
         done: list[int] = []
         for source_id, camera in wanted.items():
             try:
@@ -240,6 +243,26 @@ def changed_camera(source_id: int, camera: CameraConfig, changes: Mapping[str, J
         return CameraConfig.model_validate(camera.model_dump(exclude_unset=True) | dict(changes))
     except ValidationError as error:
         raise RefusedError("invalid", f"camera {source_id}: {first_problem(error)}") from error
+
+
+def check_names(cameras: Mapping[int, CameraConfig], wanted: Sequence[tuple[int | None, CameraConfig]]) -> None:
+    """Refuse what would give two cameras of an instance one name, as the configuration file does.
+
+    Args:
+        cameras: Those that there are, by source id.
+        wanted: What some of them are to be, with their source ids; None for one that is to come.
+
+    Raises:
+        RefusedError: Says which two.
+    """
+    changed = {source_id for source_id, _ in wanted}
+    owners = {camera.name: f"camera {source_id}" for source_id, camera in cameras.items() if source_id not in changed}
+    for source_id, camera in wanted:
+        whose = "the new camera" if source_id is None else f"camera {source_id}"
+        if camera.name is not None and owners.setdefault(camera.name, whose) != whose:
+            raise RefusedError(
+                "invalid", f"the name {camera.name!r} would be given twice, to {owners[camera.name]} and {whose}"
+            )
 
 
 def for_each_camera(source_ids: Iterable[int], act: Callable[[int], Report]) -> JsonValue:

@@ -21,7 +21,7 @@ ERROR_MEANINGS: Mapping[ErrorType, str] = MappingProxyType(
         "unauthorised": "It is not signed, not with our key, or too old.",
         "disabled": "The instance takes no commands.",
         "expired": "It came, or its turn came, after its `expires_at`.",
-        "conflict": "A command in work changes the same thing, or the instance is stopping.",
+        "conflict": "A command in work changes the same, the instance is stopping, or another process has its name.",
         "not_found": "There is no such camera or model.",
         "unsupported": "This instance cannot do it, such as record where nothing is recorded.",
         "failed": "It was tried and failed; the reason says what was kept.",

@@ -93,6 +93,19 @@ def instance_status(
     return bare_status(facts, state, now, _reason(troubles)).model_copy(update={"cameras": told, "models": models})
 
 
+def with_namesake(status: InstanceStatus, namesake: str | None) -> InstanceStatus:
+    """Return a status that tells of another process of the same name; None: there is none."""
+    if namesake is None:
+        return status
+    reason = f"another process has the same name: {namesake}"
+    return status.model_copy(
+        update={
+            "state": "degraded" if status.state in {"running", "paused"} else status.state,
+            "reason": reason if status.reason is None else f"{reason}; {status.reason}",
+        }
+    )
+
+
 def _is_well(camera: CameraStatus) -> bool:
     return camera.state in {state.value for state in _WELL}
 

@@ -56,6 +56,7 @@ class StatusPublisher:
     def start(self) -> None:
         """Begin; the first status goes out as soon as the broker is there."""
         self._connection.on_connect(self.tell_again)
+        self._connection.on_overwritten(self._is_forced.set)  # no more often than a change is looked for
         self._thread.start()
 
     def set_heartbeat(self, heartbeat_s: float) -> None:

@@ -16,7 +16,7 @@ from nvr.control.controlled import ControlledProgram
 from nvr.control.home_assistant.bridge import HomeAssistantBridge
 from nvr.control.memory import CommandMemory
 from nvr.control.processor_commands import ProcessorCommands, camera_configs
-from nvr.control.status import InstanceFacts, bare_status, instance_status
+from nvr.control.status import InstanceFacts, bare_status, instance_status, with_namesake
 from nvr.control.status_publisher import StatusPublisher
 from nvr.core.clock import Clock
 from nvr.core.errors import ConfigurationError, UnsupportedError
@@ -189,6 +189,10 @@ class ProcessorServices:
 
     def status(self, state: InstanceState, reason: str | None) -> InstanceStatus:
         """Return how the instance is; `state` and `reason` count while no processor runs."""
+        told = self._status_of_its_own(state, reason)
+        return told if self._connection is None else with_namesake(told, self._connection.namesake)
+
+    def _status_of_its_own(self, state: InstanceState, reason: str | None) -> InstanceStatus:
         settings, running, now = self._settings, self._running(), self._clock.now()
         facts = InstanceFacts(
             instance_id=self._instance_id(),

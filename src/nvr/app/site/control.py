@@ -17,6 +17,7 @@ from nvr.control.agent import ControlAgent
 from nvr.control.connection import InstanceConnection
 from nvr.control.handlers import Request
 from nvr.control.memory import CommandMemory
+from nvr.control.status import with_namesake
 from nvr.control.status_publisher import StatusPublisher
 from nvr.core.clock import Clock
 from nvr.core.errors import MessageError, TransientError
@@ -97,12 +98,16 @@ class UpControl:
         self.requests: queue.SimpleQueue[ReloadRequest] = queue.SimpleQueue()
         self._heard: deque[tuple[str | None, TopicKind, bytes]] = deque(maxlen=MAX_HEARD)
         self._wake = wake
-        self._status = status
         self._clock = clock
         self._tenants: set[str | None] = set()
         self._connection = InstanceConnection(broker, Topics(), instance_id, kind="supervisor", clock=clock)
-        self._publisher = StatusPublisher(self._connection, status, heartbeat_s=settings.heartbeat_s, clock=clock)
-        handlers = {"ping": self._ping, "status": lambda _: status().model_dump(mode="json"), "reload": self._reload}
+        self._source = status
+        self._publisher = StatusPublisher(self._connection, self._status, heartbeat_s=settings.heartbeat_s, clock=clock)
+        handlers = {
+            "ping": self._ping,
+            "status": lambda _: self._status().model_dump(mode="json"),
+            "reload": self._reload,
+        }
         self._agent = ControlAgent(
             self._connection, settings, handlers, memory=memory, on_done=self._publisher.look, clock=clock
         )
@@ -167,6 +172,9 @@ class UpControl:
 
     def _taker(self, tenant: str | None, kind: TopicKind) -> Callable[[str, bytes], None]:
         return lambda _topic, payload: self._heard.append((tenant, kind, payload))
+
+    def _status(self) -> InstanceStatus:
+        return with_namesake(self._source(), self._connection.namesake)
 
     def _ping(self, _request: Request) -> JsonValue:
         told = self._status()

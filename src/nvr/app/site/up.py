@@ -320,6 +320,8 @@ class Up:
         pids = {report.pid: report.name for report in self._supervisor.reports()} if messages else {}
         for heard in messages:
             message = heard.message
+            if isinstance(message, InstanceStatus) and message.host not in {None, self._status.host}:
+                continue  # one of another machine that is called as ours is
             name = names.get((heard.tenant, message.instance_id))
             if isinstance(message, InstanceMetrics):
                 if name is not None:
