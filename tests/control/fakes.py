@@ -188,7 +188,8 @@ class FakeProgram:
     def metrics(self) -> InstanceMetrics:
         raise UnsupportedError("nothing is counted here")
 
-    def request_stop(self) -> None:
+    def request_stop(self, reason: str) -> None:
+        assert reason == "stopped by a command"
         self.stops += 1
 
     def restart(self) -> None:

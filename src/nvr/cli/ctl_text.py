@@ -171,6 +171,8 @@ def _presence(reply: "Reply") -> str:
             return ", although it lives"
         case "stale":
             return ", its heartbeats stay away"
+        case _ if reply.reason == "stopped by a command":
+            return ", it was stopped by a command; under `nvr up`, `nvr ctl reload` starts it again"
         case _:
             return ", it is offline"
 

@@ -58,6 +58,8 @@ class Reply:
     """From sending to the last answer, here."""
     presence: Presence | None = None
     """What its status said; None where it has none."""
+    reason: str | None = None
+    """The reason that its status gave."""
 
     @property
     def is_ok(self) -> bool:
@@ -283,7 +285,9 @@ class ControlClient:
         for name in sorted(self._expected(exchange)):
             known = self._registry.get(name)
             reply = exchange.replies.get(name) or Reply(name, "silent")
-            replies.append(replace(reply, presence=None if known is None else known.presence))
+            if known is not None:
+                reply = replace(reply, presence=known.presence, reason=known.status.reason)
+            replies.append(reply)
         return replies
 
     def _take(self, topic: str, payload: bytes) -> None:

@@ -116,8 +116,8 @@ class ControlledProgram(Protocol):
         """Return its counters; UnsupportedError where nothing is counted."""
         ...
 
-    def request_stop(self) -> None:
-        """Let the program end in order; returns at once."""
+    def request_stop(self, reason: str) -> None:
+        """Let the program end in order, and say why; returns at once."""
         ...
 
     def restart(self) -> None:

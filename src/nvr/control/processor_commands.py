@@ -26,7 +26,7 @@ from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import NvrError, UnsupportedError
 from nvr.core.validation import first_problem
 from nvr.events.instance_metrics import InstanceMetrics
-from nvr.events.instance_status import InstanceStatus
+from nvr.events.instance_status import STOPPED_BY_COMMAND, InstanceStatus
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class ProcessorCommands:
         return _sources(self._processor().set_confidence(confidence, self._known(request)))
 
     def _stop(self, _request: Request) -> JsonValue:
-        self._program.request_stop()
+        self._program.request_stop(STOPPED_BY_COMMAND)
         return {"is_stopping": True}
 
     def _restart(self, _request: Request) -> JsonValue:

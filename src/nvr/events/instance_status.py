@@ -8,6 +8,9 @@ from nvr.events.message import AwareUtc, Count, Message, MessagePart, NonNegativ
 
 InstanceKind = Literal["processor", "wall", "supervisor", "server"]
 InstanceState = Literal["starting", "running", "degraded", "paused", "stopping", "offline"]
+STOPPED_BY_COMMAND = "stopped by a command"
+"""Reason of an instance that was told to stop, and so comes back only when it is told to."""
+
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 

@@ -111,6 +111,11 @@ class RunningUp:
         info = self.info()
         return Listener(info.broker_host, info.broker_port)
 
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run another `nvr` command, which finds this one."""
+        command = [sys.executable, "-m", "nvr", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=self._environment)
+
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 

@@ -272,6 +272,26 @@ def test_it_answers_commands_itself(tmp_path: Path) -> None:
         client.stop()
 
 
+def test_an_instance_that_a_command_stopped_is_missed_and_can_be_brought_back(tmp_path: Path) -> None:
+    with cameras(1) as uris, nvr_up(tmp_path, *options(*uris, "--no-wall")) as up:
+        listener = up.listener()
+        listener.wait_for({0})
+        assert up.run("ctl", "stop", "--instance", "processor-1").returncode == 0
+        wait_until(lambda: "stopped by a command" in up.run("status").stdout, "its supervisor misses it")
+        told = up.run("status")
+        assert told.returncode == 1
+        assert "1 camera is not served; `nvr ctl reload` starts it again" in told.stdout
+        assert "not all is well" in told.stdout
+        silent = up.run("ctl", "resume", "--instance", "processor-1", "--timeout", "2")
+        assert silent.returncode == 1
+        assert "it was stopped by a command; under `nvr up`, `nvr ctl reload` starts it again" in silent.stdout
+        began_s = time.monotonic()
+        assert up.run("ctl", "reload").returncode == 0
+        listener.wait_for({0}, since_s=began_s)
+        wait_until(lambda: "stopped by a command" not in up.run("status").stdout, "it is missed no more")
+        listener.close()
+
+
 def test_sighup_reads_the_file_anew(tmp_path: Path) -> None:
     with cameras(1) as uris:
         config = tmp_path / "nvr.yaml"

@@ -5,7 +5,7 @@ import pytest
 from nvr.app.site.view import Observation, Verdict, view_of
 from nvr.control.registry import KnownInstance, Presence
 from nvr.events.instance_metrics import CameraMetrics, InstanceMetrics
-from nvr.events.instance_status import CameraStatus, InstanceStatus
+from nvr.events.instance_status import STOPPED_BY_COMMAND, CameraStatus, ChildState, InstanceStatus
 
 
 def seen(
@@ -57,3 +57,30 @@ def test_a_camera_that_pauses_with_its_connection_is_shown_so() -> None:
     status = InstanceStatus(instance_id="p", state="paused", cameras=(camera,))
     [row] = view_of([Observation(None, KnownInstance(status, Presence.ALIVE, 0.0))]).cameras
     assert (row.state, row.is_well, row.reason) == ("running", True, "not looked at")
+
+
+def supervising(*children: ChildState) -> Observation:
+    status = InstanceStatus(instance_id="s", kind="supervisor", state="running", children=children)
+    return Observation(None, KnownInstance(status, Presence.ALIVE, 0.0))
+
+
+def test_an_instance_that_a_command_stopped_is_missed_by_its_supervisor() -> None:
+    child = ChildState(name="p", state="stopped", reason=STOPPED_BY_COMMAND, source_ids=(3, 1))
+    gone = seen(instance="offline", presence=Presence.OFFLINE, reason=STOPPED_BY_COMMAND)
+    view = view_of([supervising(child), gone, seen("running")])
+    assert view.verdict is Verdict.UNWELL
+    [row] = [row for row in view.instances if row.state == "stopped"]
+    assert (row.name, row.n_cameras, row.is_well) == ("p", 2, False)
+    assert row.reason == "stopped by a command, 2 cameras are not served; `nvr ctl reload` starts it again"
+    assert [(row.source_id, row.state, row.is_well) for row in view.cameras] == [
+        (0, "running", True),
+        (1, "not served", False),
+        (3, "not served", False),
+    ]
+
+
+def test_one_that_came_to_its_end_or_that_nobody_looks_after_is_missed_by_nobody() -> None:
+    ended = ChildState(name="p", state="stopped", reason="ended by itself", source_ids=(1,))
+    gone = seen(instance="offline", presence=Presence.OFFLINE, reason=STOPPED_BY_COMMAND)
+    view = view_of([supervising(ended), gone])
+    assert (view.verdict, view.cameras) == (Verdict.WELL, ())

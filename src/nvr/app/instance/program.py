@@ -32,6 +32,7 @@ from nvr.processor.stream_processor import StreamProcessor
 logger = logging.getLogger(__name__)
 
 LOOK_S = 0.1
+STOPPED = "stopped"
 REPORT_EVERY_S = 10.0
 REBUILD_S = 120.0
 """How long a command waits for a processor that begins anew; a model may have to be fetched."""
@@ -90,6 +91,7 @@ class ProcessorProgram:
         self._changing = threading.Lock()
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
+        self._farewell = STOPPED
         self._has_other_services = threading.Event()
 
     @property
@@ -109,7 +111,7 @@ class ProcessorProgram:
             CancelledError: It was stopped before its model was loaded.
             NvrError: It could not be started; or it could not begin anew, not even as it was.
         """
-        reason = "stopped"
+        reason: str | None = None
         try:
             self._open_services(self._settings)
             self._start(self._settings)
@@ -120,10 +122,11 @@ class ProcessorProgram:
             reason = mask_credentials(str(error))
             raise
         finally:
-            self._close(reason)
+            self._close(reason or self._farewell)
 
-    def request_stop(self) -> None:
-        """Let `run` end everything in order, in the background."""
+    def request_stop(self, reason: str = STOPPED) -> None:
+        """Let `run` end everything in order, in the background; the last status says why."""
+        self._farewell = reason
         self._is_stopping.set()
         threading.Thread(target=self._terminate, name="program-stop", daemon=True).start()
 

@@ -34,7 +34,7 @@ from nvr.control.memory import CommandMemory
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import NvrError
 from nvr.events.instance_metrics import InstanceMetrics
-from nvr.events.instance_status import ChildState, InstanceStatus
+from nvr.events.instance_status import STOPPED_BY_COMMAND, ChildState, InstanceStatus
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +114,8 @@ class Up:
         self._memory = CommandMemory(began_at=self._started_at, clock=self._clock)
         self._problem: str | None = None
         self._starting: frozenset[str] = frozenset()
+        self._stopped: set[str] = set()
+        """Instances whose last word was that a command had stopped them."""
         self._is_stopping = False
         self._wants_reload = self._wants_retry = False
         self._rebalanced_s = self._clock.monotonic()
@@ -328,6 +330,10 @@ class Up:
                     self._costs.note(message)
             elif message.state != "offline" and (name := pids.get(message.pid, name)) is not None:
                 self._heartbeats.note(name, now_s)
+                self._stopped.discard(name)
+            elif name is not None and message.reason == STOPPED_BY_COMMAND and name not in self._stopped:
+                self._stopped.add(name)
+                self._note_children()
         if self._starting != (starting := self._starting_now()):
             self._starting = starting
             self._note_children()
@@ -388,7 +394,12 @@ class Up:
             pid=os.getpid(),
             accepts_commands=self._site is not None and self._site.config.control.enabled,
             children=tuple(
-                _child_state(report, cameras.get(report.name, ()), is_starting=report.name in self._starting)
+                _child_state(
+                    report,
+                    cameras.get(report.name, ()),
+                    is_starting=report.name in self._starting,
+                    is_stopped=report.name in self._stopped,
+                )
                 for report in reports
             ),
         )
@@ -445,12 +456,14 @@ class Up:
             self._say(line)
 
 
-def _child_state(report: ChildReport, source_ids: tuple[int, ...], *, is_starting: bool) -> ChildState:
+def _child_state(
+    report: ChildReport, source_ids: tuple[int, ...], *, is_starting: bool, is_stopped: bool
+) -> ChildState:
     return ChildState(
         name=report.name,
         state="starting" if is_starting and report.phase == "running" else report.phase,
         pid=report.pid,
         restarts=report.restarts,
-        reason=report.reason,
+        reason=STOPPED_BY_COMMAND if is_stopped and report.phase == "stopped" else report.reason,
         source_ids=source_ids,
     )

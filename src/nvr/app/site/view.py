@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from nvr.control.registry import KnownInstance, Presence
 from nvr.events.instance_metrics import CameraMetrics, DiskMetrics, InstanceMetrics
-from nvr.events.instance_status import CameraStatus, ChildState, InstanceStatus
+from nvr.events.instance_status import STOPPED_BY_COMMAND, CameraStatus, ChildState, InstanceStatus
 
 WELL_CAMERAS = frozenset({"running", "paused", "ended", "stopped"})
 WELL_INSTANCES = frozenset({"running", "paused"})
@@ -15,8 +15,9 @@ ENDED = TROUBLED | {"stopped"}
 """States of children that are told; one that was stopped on purpose is no trouble."""
 MEANT = frozenset({"asleep", "sampled_out", "paused"})
 """Reasons for which a frame is left out on purpose; all others are losses."""
-STOPPED = "stopped"
-"""What an instance says that was ended on purpose: it is missed by nobody."""
+MEANT_ENDS = frozenset({"stopped", STOPPED_BY_COMMAND})
+"""What an instance says that was ended on purpose: it is missed by nobody but a supervisor."""
+HOW_TO_START = "`nvr ctl reload` starts it again"
 NOT_LOOKED_AT = "not looked at"
 """Of a camera that pauses, while its connection and its recording go on."""
 
@@ -87,15 +88,16 @@ class SiteView:
 
 
 def view_of(observations: Iterable[Observation]) -> SiteView:
-    """Return what a person wants to see; instances that were ended on purpose are left out."""
+    """Return what a person wants to see.
+
+    Instances that were ended on purpose are left out, unless a supervisor has them: their cameras belong to somebody.
+    """
     present = [each for each in observations if not _was_ended(each.known)]
-    instances = tuple(_instance_row(each) for each in present)
-    cameras = tuple(
-        sorted(
-            (_camera_row(each, camera) for each in present for camera in each.known.status.cameras),
-            key=lambda row: (row.source_id, row.instance),
-        )
-    )
+    stopped = [child for each in present for child in each.known.status.children if _was_stopped(each.known, child)]
+    instances = (*(_instance_row(each) for each in present), *(_stopped_row(child) for child in stopped))
+    rows = [_camera_row(each, camera) for each in present for camera in each.known.status.cameras]
+    rows += [_unserved_row(child, source_id) for child in stopped for source_id in child.source_ids]
+    cameras = tuple(sorted(rows, key=lambda row: (row.source_id, row.instance)))
     disks = {disk.total_bytes: disk for each in present if each.metrics is not None and (disk := each.metrics.disk)}
     return SiteView(instances, cameras, tuple(disks.values()), _verdict(present, instances, cameras))
 
@@ -108,7 +110,48 @@ def _verdict(present: list[Observation], instances: tuple[InstanceRow, ...], cam
 
 
 def _was_ended(known: KnownInstance) -> bool:
-    return known.presence is Presence.OFFLINE and known.status.reason == STOPPED
+    return known.presence is Presence.OFFLINE and known.status.reason in MEANT_ENDS
+
+
+def _was_stopped(supervisor: KnownInstance, child: ChildState) -> bool:
+    is_alive = supervisor.presence is Presence.ALIVE
+    return is_alive and child.state == "stopped" and child.reason == STOPPED_BY_COMMAND
+
+
+def _stopped_row(child: ChildState) -> InstanceRow:
+    n = len(child.source_ids)
+    unserved = f"{n} camera{' is' if n == 1 else 's are'} not served"
+    return InstanceRow(
+        name=child.name,
+        kind="processor",
+        state=child.state,
+        reason=f"{child.reason}, {unserved}; {HOW_TO_START}",
+        n_cameras=n,
+        cpu_percent=None,
+        rss_bytes=None,
+        events_lost=None,
+        models="",
+        is_well=False,
+    )
+
+
+def _unserved_row(child: ChildState, source_id: int) -> CameraRow:
+    return CameraRow(
+        instance=child.name,
+        source_id=source_id,
+        name="",
+        state="not served",
+        reason=f"its instance was {child.reason}",
+        fps=0.0,
+        analysed_fps=0.0,
+        lost_frames=None,
+        p50_ms=None,
+        p95_ms=None,
+        cpu_percent=None,
+        recording="",
+        model_id="",
+        is_well=False,
+    )
 
 
 def _name(each: Observation) -> str:
