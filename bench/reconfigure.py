@@ -128,8 +128,11 @@ class Reconfiguration:
 
     def _start(self, programs: Programs, broker: LocalBroker) -> list[str]:
         port = free_port()
-        pictures = ("--size", "640x360", "--fps", str(FPS), "--no-overlay", "--scene-length", "10", "--quiet")
-        programs.start_nvr("simulate", "--n", str(N_CAMERAS + 2), "--port", str(port), *pictures)
+        # each picture is a key frame, so that it is no chance how long one is waited for
+        pictures = ("--size", "640x360", "--fps", str(FPS), "--gop", str(1 / FPS), "--scene-length", "10")
+        programs.start_nvr(
+            "simulate", "--n", str(N_CAMERAS + 2), "--port", str(port), *pictures, "--no-overlay", "--quiet"
+        )
         programs.wait(lambda: accepts(port), "the cameras")
         uris = [f"rtsp://{LOOPBACK}:{port}/live/{i}.stream" for i in range(N_CAMERAS + 2)]
         every_frame = ("--max-fps", "0", "--decode", "all")
