@@ -58,9 +58,12 @@ def test_says_which_settings_wait_for_the_next_start(caplog: pytest.LogCaptureFi
     wall = Wall()
     settings = WallSettings(lambda: told[-1])
     settings.follow(wall)
-    told.append(told[0].model_copy(update={"tile_width": 640}))
+    told.append(told[0].model_copy(update={"tile_width": 640, "read_timeout_s": 9.0, "mqtt_port": 1}))
     settings.apply()
-    assert "takes effect when the wall is started again: tile_width" in caplog.text
+    assert (
+        "takes effect when the wall is started again: broker.port, streams.read_timeout_s, wall.tile_width"
+        in caplog.text
+    )
     assert wall.shown == []
     settings.stop()
 

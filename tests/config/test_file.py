@@ -97,7 +97,7 @@ def test_shared_settings_are_merged_and_what_stands_beside_them_wins() -> None:
         ),
         (
             "broker: 3\n",
-            "broker: Input should be a valid dictionary or instance of BrokerSection, got 3 (nvr.yaml:1:9)",
+            "broker: expected a section, that is name: value, got 3 (nvr.yaml:1:9)",
         ),
         ("wall: {tile_width: 500\n", "is not YAML: did not find expected ',' or '}' (nvr.yaml:2:1)"),
         (
@@ -107,7 +107,7 @@ def test_shared_settings_are_merged_and_what_stands_beside_them_wins() -> None:
         (
             "processors: {count: some}\n",
             (
-                "processors.count: Input should be 'auto', got 'some', or: Input should be a valid integer, unable to"
+                "processors.count: Input should be 'auto', or: Input should be a valid integer, unable to"
                 " parse string as an integer, got 'some' (nvr.yaml:1:21)"
             ),
         ),
@@ -125,7 +125,23 @@ def test_shared_settings_are_merged_and_what_stands_beside_them_wins() -> None:
             "models: {confidence_threshold: .nan}\n",
             "models.confidence_threshold: Input should be a finite number, got nan",
         ),
-        ("- a\n", "Input should be a valid dictionary or instance of NvrConfig, got a list of 1 (nvr.yaml:1:1)"),
+        ("cameras: rtsp://h/1\n", "cameras: expected a list, got 'rtsp://h/1' (nvr.yaml:1:10)"),
+        (
+            "cameras:\n- rtsp://h/1\n",
+            "cameras.0: expected a section, that is name: value, got 'rtsp://h/1' (nvr.yaml:2:3)",
+        ),
+        ("cameras: [{uri: u, name: ''}]\n", "cameras.0.name: must not be empty, got '' (nvr.yaml:1:26)"),
+        (
+            "storage: {cameras: 3}\n",
+            "storage.cameras: expected names or numbers with a value each, got 3 (nvr.yaml:1:20)",
+        ),
+        (
+            "storage: {mode: sometimes}\n",
+            "storage.mode: expected off, or some of continuous, events and on_demand joined by +, got 'sometimes'",
+        ),
+        ("tenants: [{name: 'a b'}]\n", "tenants.0: tenant 'a b' is not a valid name: use 1 to 63 letters"),
+        ("broker:\n\thost: a\n", "is not YAML: a tab stands where only spaces may (nvr.yaml:2:1)"),
+        ("- a\n", "expected a section, that is name: value, got a list of 1 (nvr.yaml:1:1)"),
         ("--- {}\n--- {}\n", "holds more than one document: leave out the line --- (nvr.yaml:2:1)"),
         ("a: !!python/object:os.system x\n", "is not YAML: an unknown tag (!…)"),
         ("[" * 5000, "is nested more than 32 levels deep (nvr.yaml:1:34)"),
@@ -338,7 +354,8 @@ def test_refuses_a_file_that_is_absent_huge_or_binary(tmp_path: Path) -> None:
     path = tmp_path / "nvr.yaml"
     for content, message in (
         (None, "cannot read the configuration .*nvr.yaml"),
-        (b"\xff\xfe\x00", "cannot read"),
+        (b"\xff\xfe\x00", r"is no UTF-8 text \(.*nvr.yaml:1\)"),
+        ("broker:\n  host: café\n".encode("latin-1"), r"is no UTF-8 text \(.*nvr.yaml:2\)"),
         (b"a: \x00", "not YAML"),
         (b"#" * 1_000_001, "has more than 1000000 bytes"),
     ):

@@ -56,7 +56,7 @@ def test_a_camera_is_read_as_in_a_file() -> None:
         ("remove_stream", {}, None, "invalid", "needs source_ids"),
         ("remove_stream", {}, (), "invalid", "needs source_ids"),
         ("update_stream", {"changes": {"max_fps": 3}}, None, "invalid", "needs source_ids"),
-        ("update_stream", {"changes": {}}, (3,), "invalid", "changes: Dictionary should have at least 1"),
+        ("update_stream", {"changes": {}}, (3,), "invalid", "changes: must not be empty"),
         ("update_stream", {"changes": {"source_id": 4}}, (3,), "invalid", "source_id of a camera cannot be changed"),
         ("update_stream", {"changes": {"max_fsp": 4}}, (3,), "invalid", "max_fsp: there is no such setting, did you"),
         (

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from nvr.config.diff import setting_of
 from nvr.config.wall import VideoWallConfig
 from nvr.config.watch import FileWatch, WatchedFiles
 from nvr.core.clock import Clock
@@ -81,7 +82,7 @@ class WallSettings:
         if new.numbered_cameras != old.numbered_cameras:
             wall.change_cameras(new)
         left = sorted(
-            name
+            setting_of(name)
             for name in VideoWallConfig.model_fields
             if name not in {"cameras", "stream_uris", "first_source_id"} and getattr(new, name) != getattr(old, name)
         )

@@ -24,17 +24,16 @@ from nvr.core.masking import mask_credentials
 
 app = typer.Typer(
     name="nvr",
-    help="Many cameras, one decode each, one inference batch, one typed event stream.",
+    help="Record many cameras, see what moves in them, and tell others over MQTT.\n\n"
+    "Begin with `nvr demo`, which brings cameras of its own, or `nvr up rtsp://…` with yours.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.add_typer(ctl.app)
-app.add_typer(schema.app, name="schema")
-app.add_typer(config.app)
-app.add_typer(models.app)
-app.add_typer(recordings.app)
+_RUN = "Run it"
+_USE = "Look and steer"
+_PARTS = "Parts of it, to be run apart"
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -56,13 +55,18 @@ def _root(
     """Take the options that stand before a command."""
 
 
-app.command()(demo)
-app.command()(processor)
-app.command()(simulate)
-app.command()(status)
-app.command()(top)
-app.command()(up)
-app.command()(wall)
+app.command(rich_help_panel=_RUN)(demo)
+app.command(rich_help_panel=_RUN)(up)
+app.add_typer(config.app, rich_help_panel=_RUN)
+app.command(rich_help_panel=_USE)(status)
+app.command(rich_help_panel=_USE)(top)
+app.add_typer(ctl.app, rich_help_panel=_USE)
+app.add_typer(recordings.app, rich_help_panel=_USE)
+app.command(rich_help_panel=_PARTS)(processor)
+app.command(rich_help_panel=_PARTS)(wall)
+app.command(rich_help_panel=_PARTS)(simulate)
+app.add_typer(models.app, rich_help_panel=_PARTS)
+app.add_typer(schema.app, name="schema", rich_help_panel=_PARTS)
 let_help_flow(app)
 
 

@@ -125,10 +125,10 @@ def compare(old: ProcessorSettings, new: ProcessorSettings) -> SettingsChange:
 
 
 def setting_of(field: str) -> str:
-    """Return how a setting of `StreamProcessorConfig` is called in the file."""
+    """Return how a setting of `StreamProcessorConfig` or `VideoWallConfig` is called in the file."""
     if field.startswith("mqtt_"):
         return f"broker.{field.removeprefix('mqtt_')}"
-    for section in ("models", "streams", "processors"):
+    for section in ("models", "streams", "processors", "wall"):
         if field in type(NvrConfig.model_fields[section].default).model_fields:
             return f"{section}.{field}"
     return f"processors.{field}"

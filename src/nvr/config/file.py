@@ -152,6 +152,9 @@ def _text_of(path: Path) -> str:
         return content.decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"cannot read the configuration {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SettingsError([Problem((), "is no UTF-8 text", f"{path}:{line}")]) from error
     except ValueError as error:
         raise ConfigurationError(f"cannot read the configuration {path}: {error}") from error
 

@@ -72,7 +72,9 @@ def problems_of(
         if (same := found.get(path)) is None:
             found[path] = Problem(path, message, place_of((*path, *_within(details.get("ctx", {})))))
         elif message not in same.message:
-            found[path] = Problem(path, f"{same.message}, or: {message}"[:_SAID_AT_MOST], same.place)
+            _, got, value = message.rpartition(", got ")
+            before = same.message.removesuffix(f"{got}{value}") if got else same.message
+            found[path] = Problem(path, f"{before}, or: {message}"[:_SAID_AT_MOST], same.place)
     return list(found.values())
 
 

@@ -1,19 +1,27 @@
 """Settings of recording: what is recorded, where, and how long it is kept."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 def _off(value: object) -> object:
     return "off" if value is False else value  # what YAML makes of a bare `off`
 
 
+_MODES = r"^(off|(continuous|events|on_demand)(\+(continuous|events|on_demand)){0,2})$"
+
+
+def _check_mode(text: str) -> str:
+    if not re.match(_MODES, text):
+        raise ValueError("expected off, or some of continuous, events and on_demand joined by +")
+    return text
+
+
 RecordingModeText = Annotated[
-    str,
-    BeforeValidator(_off),
-    Field(pattern=r"^(off|(continuous|events|on_demand)(\+(continuous|events|on_demand)){0,2})$"),
+    str, BeforeValidator(_off), AfterValidator(_check_mode), Field(json_schema_extra={"pattern": _MODES})
 ]
 Days = Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)]
 Gigabytes = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]

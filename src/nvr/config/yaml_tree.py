@@ -85,6 +85,8 @@ def compose(text: str, origin: str, *, read_text: ReadText, read_secret: ReadTex
         node = composer.document(yaml.parse(hidden, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         problem = _QUOTATION.sub(_unquoted, " ".join(str(error.problem or error.context).split()))
+        if _sign_at(hidden, error.problem_mark) == "\t":
+            problem = "a tab stands where only spaces may"
         raise SettingsError([Problem((), f"is not YAML: {problem}", _place(origin, error.problem_mark))]) from None
     except (yaml.YAMLError, ValueError) as error:
         raise SettingsError([Problem((), f"is not YAML: {' '.join(str(error).split())}", origin)]) from None
@@ -218,6 +220,11 @@ def _unquoted(quotation: re.Match[str]) -> str:
     # longer pieces of the file may be those of a password; `<block end>` is a word of the parser
     quoted = quotation["single"] or quotation["double"] or ""
     return quotation[0] if len(quoted) < 2 or quoted.startswith("<") else "…"
+
+
+def _sign_at(text: str, mark: object) -> str:
+    line, column = getattr(mark, "line", 0), getattr(mark, "column", 0)
+    return "".join(text.splitlines()[line : line + 1])[column : column + 1]
 
 
 def _place(origin: str, mark: object) -> str:

@@ -28,9 +28,27 @@ def first_problem(error: ValidationError) -> str:
 
 
 def describe_problem(problem: ErrorDetails, field: str) -> str:
-    """Return what is wrong with a field, and the value given unless it may be a secret."""
+    """Return what is wrong with a field, and the value given unless it may be a secret or is told already."""
+    said = _in_plain_words(problem)
+    if problem["type"] == "value_error" and ", got " in said:
+        return said
     value = MASK if _SECRET_FIELD.search(field) else _shorten(problem["input"])
-    return f"{problem['msg'].removeprefix('Value error, ')}{'' if value is None else f', got {value}'}"
+    return f"{said}{'' if value is None else f', got {value}'}"
+
+
+def _in_plain_words(problem: ErrorDetails) -> str:
+    """Return pydantic's sentence without words of Python, or names of ours, that users of a file do not know."""
+    match problem["type"]:
+        case "model_type" if "instance of" in problem["msg"]:
+            return "expected a section, that is name: value"
+        case "tuple_type" if "tuple" in problem["msg"]:
+            return "expected a list"
+        case "dict_type":
+            return "expected names or numbers with a value each"
+        case "too_short" | "string_too_short" if not problem["input"]:
+            return "must not be empty"
+        case _:
+            return problem["msg"].removeprefix("Value error, ")
 
 
 def _shorten(value: object, limit: int = 60) -> str | None:
