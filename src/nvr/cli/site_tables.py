@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from nvr.app.site.view import CameraRow, InstanceRow, SiteView, Verdict
+from nvr.cli.fitted_table import Column, FittedTable
 
 _MEBIBYTE = 2**20
 _GIGABYTE = 1e9
@@ -43,39 +42,32 @@ def _headline(view: SiteView, address: str) -> Text:
     return Text(", ".join(parts), style="green" if view.verdict is Verdict.WELL else "red")
 
 
-def _instances(rows: Sequence[InstanceRow], *, has_metrics: bool) -> Table:
-    table = _table(("Instance", False), ("Kind", False), ("State", False), ("Cameras", True))
+def _instances(rows: Sequence[InstanceRow], *, has_metrics: bool) -> FittedTable:
+    columns = [Column("Instance"), Column("Kind", rank=2), Column("State"), Column("Cameras", is_number=True)]
     if has_metrics:
-        for title in ("CPU %", "Memory MiB", "Events lost"):
-            table.add_column(title, justify="right")
-    for title in ("Models", "Why"):
-        table.add_column(title)
+        columns += [Column("CPU %", is_number=True), Column("Memory MiB", is_number=True)]
+        columns += [Column("Events lost", is_number=True, rank=3)]
+    columns += [Column("Models", rank=1), Column("Why", wraps=True)]
+    cells = []
     for row in rows:
         counted = (
             _number(row.cpu_percent, 0),
             _number(None if row.rss_bytes is None else row.rss_bytes / _MEBIBYTE, 0),
             _number(row.events_lost, 0),
         )
-        table.add_row(
-            escape(row.name),
-            row.kind,
-            _state(row.state, row.is_well),
-            str(row.n_cameras),
-            *(counted if has_metrics else ()),
-            escape(row.models),
-            escape(row.reason),
-        )
-    return table
+        texts = [row.name, row.kind, _state(row.state, row.is_well), str(row.n_cameras)]
+        cells.append([*texts, *(counted if has_metrics else ()), row.models, row.reason])
+    return FittedTable(columns, cells)
 
 
-def _cameras(rows: Sequence[CameraRow], *, has_metrics: bool) -> Table:
-    table = _table(("Id", True), ("Camera", False), ("Instance", False), ("State", False), ("fps", True))
-    table.add_column("Analysed", justify="right")
+def _cameras(rows: Sequence[CameraRow], *, has_metrics: bool) -> FittedTable:
+    columns = [Column("Id", is_number=True), Column("Camera"), Column("Instance", rank=3), Column("State")]
+    columns += [Column("fps", is_number=True), Column("Analysed", is_number=True)]
     if has_metrics:
-        for title in ("Lost", "p50 ms", "p95 ms", "CPU %"):
-            table.add_column(title, justify="right")
-    for title in ("Recording", "Model", "Why"):
-        table.add_column(title)
+        columns += [Column("Lost", is_number=True), Column("p50 ms", is_number=True, rank=2)]
+        columns += [Column("p95 ms", is_number=True), Column("CPU %", is_number=True, rank=5)]
+    columns += [Column("Recording", rank=4), Column("Model", rank=1), Column("Why", wraps=True)]
+    cells = []
     for row in rows:
         counted = (
             _number(row.lost_frames, 0),
@@ -83,26 +75,10 @@ def _cameras(rows: Sequence[CameraRow], *, has_metrics: bool) -> Table:
             _number(row.p95_ms, 0),
             _number(row.cpu_percent, 0),
         )
-        table.add_row(
-            str(row.source_id),
-            escape(row.name),
-            escape(row.instance),
-            _state(row.state, row.is_well),
-            _number(row.fps, 1),
-            _number(row.analysed_fps, 1),
-            *(counted if has_metrics else ()),
-            escape(row.recording),
-            escape(row.model_id),
-            escape(row.reason),
-        )
-    return table
-
-
-def _table(*columns: tuple[str, bool]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title, is_number in columns:
-        table.add_column(title, justify="right" if is_number else "left", no_wrap=not is_number)
-    return table
+        texts = [str(row.source_id), row.name, row.instance, _state(row.state, row.is_well)]
+        rates = [_number(row.fps, 1), _number(row.analysed_fps, 1), *(counted if has_metrics else ())]
+        cells.append([*texts, *rates, row.recording, row.model_id, row.reason])
+    return FittedTable(columns, cells)
 
 
 def _state(state: str, is_well: bool) -> Text:
