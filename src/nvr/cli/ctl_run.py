@@ -126,7 +126,12 @@ def _print(
 ) -> None:
     for reply in replies:
         # with "*" every instance answers, those too that have none of the cameras
-        if reply.is_ok and len(replies) > 1 and sources_of(reply.result) == set() and _is_about_cameras(reply):
+        if (
+            reply.is_ok
+            and (missing or len(replies) > 1)
+            and sources_of(reply.result) == set()
+            and _is_about_cameras(reply)
+        ):
             continue
         colour = None if reply.is_ok else typer.colors.RED
         for line in lines_of(reply, command, params):

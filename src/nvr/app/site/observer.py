@@ -15,7 +15,9 @@ from nvr.core.errors import BrokerError, MessageError
 from nvr.events.instance_metrics import InstanceMetrics
 from nvr.events.protocol import TopicKind, Topics
 
-CONNECT_TIMEOUT_S = 3.0
+CONNECT_TIMEOUT_S = 10.0
+"""For a broker that is slow to answer; one that refuses, or is not there, is told at once."""
+_LOOK_S = 0.05
 SETTLE_S = 0.3
 """What the broker has kept comes at once; so long after the connect it is here."""
 MAX_INSTANCES = 1000
@@ -67,8 +69,10 @@ class Observer:
         for registry in self._registries.values():
             registry.start()
         self._connection.start()
-        if not self._connection.wait_connected(timeout_s):
-            raise BrokerError(self._connection.last_error or f"broker {self.address} does not answer")
+        deadline_s = self._clock.monotonic() + timeout_s
+        while not self._connection.wait_connected(_LOOK_S):
+            if self._connection.last_error is not None or self._clock.monotonic() >= deadline_s:
+                raise BrokerError(self._connection.last_error or f"broker {self.address} does not answer")
         self._is_stopping.wait(SETTLE_S)
 
     def wait_for_metrics(self, timeout_s: float) -> bool:
