@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -73,6 +74,11 @@ class Terminal:
         self._read_until(question)
         self.shown += " <asked> "
         os.write(self._master, f"{text}\n".encode())
+
+    def interrupt(self, question: str) -> None:
+        """Wait for a question, and let Ctrl-C be the answer."""
+        self._read_until(question)
+        self._process.send_signal(signal.SIGINT)
 
     def finish(self) -> int:
         """Return the exit status; all that was shown is in `shown`."""
@@ -189,6 +195,17 @@ def test_a_person_is_asked_what_to_write(site: CameraSite, tmp_path: Path, termi
     assert {camera.uri for camera in config.cameras} == {site.address(0), site.address(1)}
     assert (config.storage.root, config.storage.mode) == (tmp_path / "recordings", "events")
     assert config.models.model_id == "motion"
+
+
+def test_ctrl_c_at_a_question_writes_nothing(tmp_path: Path, terminals: list[Terminal]) -> None:
+    terminal = Terminal(tmp_path, "rtsp://u:hunter2@127.0.0.1:1/a", "--model", "motion")
+    terminals.append(terminal)
+    terminal.answer("Which of them?", "all")
+    terminal.interrupt("One of them did not answer")
+    assert terminal.finish() != 0
+    assert "Traceback" not in terminal.shown
+    assert "hunter2" not in terminal.shown
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
