@@ -43,3 +43,14 @@ def test_those_that_are_gone_are_forgotten() -> None:
     heartbeats.note("a", 1.0)
     heartbeats.forget_others(["b"])
     assert not heartbeats.has_answered("a", 0.0)
+
+
+def test_nobody_hangs_after_a_pause_of_our_own_process() -> None:
+    heartbeats = listening()
+    heartbeats.note("a", 1.0)
+    resumed_s = 1000.0
+    heartbeats.note_broker(is_connected=True, now_s=resumed_s)
+    assert heartbeats.silent({"a": 0.0}, resumed_s) == {}
+    for second in range(int(SILENT_S) + 1):
+        heartbeats.note_broker(is_connected=True, now_s=resumed_s + second)
+    assert heartbeats.silent({"a": 0.0}, resumed_s + SILENT_S) == {"a": SILENT_S}

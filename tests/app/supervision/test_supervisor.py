@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -169,6 +170,15 @@ def test_one_that_does_not_answer_is_started_anew_with_the_reason(running: Runni
     running.supervisor.restart("a", "did not answer for 30 s")
     running.until_said("a", "ready", n=2)
     assert running.report("a").reason == "did not answer for 30 s"
+
+
+def test_one_that_ends_in_order_because_it_was_to_start_anew_has_not_ended_by_itself(running: Running) -> None:
+    ends_in_order = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); {RUNS}"
+    running.supervisor.want([replace(spec("a", ends_in_order), may_end=True)])
+    running.until_said("a", "ready")
+    running.supervisor.restart("a", "was not heard for 30 s")
+    running.until_said("a", "ready", n=2)
+    assert running.report("a").reason == "was not heard for 30 s"
 
 
 def test_a_flood_of_output_is_bounded_and_holds_up_nobody(running: Running) -> None:

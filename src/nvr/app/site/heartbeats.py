@@ -1,7 +1,8 @@
 """Which processes live but do not answer: pure.
 
 A process that hangs does not end. It is found by its silence, but only as long as we ourselves hear the broker: while
-that is away nobody is heard. One that was never heard since its start is left alone: it may be fetching a model, or the
+that is away nobody is heard, and after a pause of this very process (a machine that slept, a terminal's Ctrl-Z) what it
+waits to hear has yet to be read. One that was never heard since its start is left alone: it may be fetching a model, or the
 broker does not let it say how it is, which is no reason to end recordings.
 """
 
@@ -9,6 +10,8 @@ from collections.abc import Iterable, Mapping
 
 SILENT_S = 30.0
 """A process that was heard once and then not for so long hangs."""
+PAUSED_S = 5.0
+"""We say several times a second whether we hear the broker; who has not for so long did not run."""
 
 
 class Heartbeats:
@@ -17,13 +20,15 @@ class Heartbeats:
     def __init__(self) -> None:
         self._heard_s: dict[str, float] = {}
         self._listening_since_s: float | None = None
+        self._noted_s = 0.0
 
     def note_broker(self, *, is_connected: bool, now_s: float) -> None:
         """Say whether we hear the broker, at monotonic second `now_s`."""
         if not is_connected:
             self._listening_since_s = None
-        elif self._listening_since_s is None:
+        elif self._listening_since_s is None or now_s - self._noted_s > PAUSED_S:
             self._listening_since_s = now_s
+        self._noted_s = now_s
 
     def note(self, name: str, now_s: float) -> None:
         """Say that a process was heard."""

@@ -350,7 +350,7 @@ class Supervisor:
             logger.info("%s %s", name, describe_end(status))
         elif kept.is_replaced:
             kept.begin_anew(self._clock.monotonic())
-        elif status == 0 and kept.spec.may_end:
+        elif status == 0 and kept.spec.may_end and kept.why_asked is None:
             kept.reason, kept.has_finished = "ended by itself", True
             logger.warning("%s ended by itself; it is started again when its settings change, or by a reload", name)
         else:
