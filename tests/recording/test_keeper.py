@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from nvr.core.clock import ManualClock
 from nvr.recording.keeper import MAX_PENDING, Keeper
 from nvr.recording.layout import CameraKey
@@ -76,6 +78,14 @@ def test_failures_are_counted_and_the_end_is_not_held_up_by_them(tmp_path: Path)
     assert (keeper.unseen, keeper.cleaner) == (1, None)
     keeper.note_space_short()
     assert keeper.stop(30)
+
+
+def test_a_folder_that_is_not_there_is_told_in_plain_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keeper = keeper_of(tmp_path / "nowhere")
+    keeper.start()
+    wait_until(lambda: bool(caplog.messages), "the missing folder is told")
+    assert keeper.stop(30)
+    assert f"{tmp_path / 'nowhere'} is no folder, and none is made: its disk may not be mounted" in caplog.text
 
 
 def test_a_keeper_that_never_started_can_be_stopped(tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 STEADY_AFTER_S = 3.0
 """A connection that has lasted so long is a success: one that breaks sooner is tried again less and less often."""
 
+REPEAT_S = 60.0
+"""How often the same trouble is told: a camera that is off fails every few seconds, for days if need be."""
+
 STALLED_AFTER_S = 2.0
 """A connected camera without a new packet for so long counts as stalled."""
 
@@ -162,7 +165,7 @@ class CameraStream:
         self._may_play.set()
         self._thread: threading.Thread | None = None
         self._backoff = Backoff(initial_s=min(0.5, settings.reconnect_max_s), max_s=settings.reconnect_max_s)
-        self._trouble = ThrottledLog(logger, clock=self._clock)
+        self._trouble = ThrottledLog(logger, repeat_s=REPEAT_S, clock=self._clock)
         self._rate = RateMeter()
         self._phase = StreamState.CONNECTING
         self._active_s = self._connected_s = 0.0

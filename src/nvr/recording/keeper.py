@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 RETRY_S = 5.0
 
+REPEAT_S = 60.0
+"""How often the same trouble is told, for it may last for days."""
+
 BUSY_TIMEOUT_S = 2.0
 """Shorter than what a camera's packets reach back in memory, for its recorder waits so long."""
 
@@ -81,7 +84,7 @@ class Keeper:
         self._unseen: set[CameraKey] = set()
         self._must_reindex = False
         self._lock = threading.Lock()
-        self._trouble = ThrottledLog(logger, clock=clock)
+        self._trouble = ThrottledLog(logger, repeat_s=REPEAT_S, clock=clock)
         self._woken = threading.Event()
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recording-keeper", daemon=True)
@@ -183,9 +186,9 @@ class Keeper:
         try:
             work()
         except StorageError as error:
-            self._trouble.report(f"index and disk cannot be made equal for now: {error}")
+            self._trouble.report(f"the recordings are not looked after for now: {error}")
         except Exception as error:  # noqa: BLE001 - the supervisor loop: the disk may be mended
-            self._trouble.report(f"index and disk cannot be made equal: {error!r}", error)
+            self._trouble.report(f"the recordings are not looked after: {error!r}", error)
 
     def _mend(self) -> None:
         index = self._index or self._open()
@@ -203,6 +206,8 @@ class Keeper:
                 self._unseen.discard(camera)
 
     def _open(self) -> SegmentIndex:
+        if not self._root.is_dir():
+            raise StorageError(f"{self._root} is no folder, and none is made: its disk may not be mounted")
         index = SegmentIndex(self._root, busy_timeout_s=self._busy_timeout_s)
         cleaner = Cleaner(index, self._policy, clock=self._clock, interval_s=self._clean_interval_s)
         cleaner.start()
