@@ -132,7 +132,7 @@ def _run(read: "Callable[[], ProcessorSettings]", files: "WatchedFiles | None") 
     options.on_reload_signal(program.reload_in_background)
     with contextlib.suppress(CancelledError):
         report = program.run()
-        _tell(report)
+        logger.info("all in all %s", describe_counts(report))
         raise_if_nothing_was_seen(report)
 
 
@@ -187,5 +187,10 @@ def describe(report: "ProcessorReport") -> str:
     broker = "broker connected" if report.is_broker_connected else "no broker"
     troubles = ["the detector does not answer, "] if report.detector_hangs else []
     troubles += [f"model {model.model_id} fails ({model.reason}), " for model in report.models if model.reason]
+    return f"{''.join(troubles)}{describe_counts(report)}, {broker}; {cameras}"
+
+
+def describe_counts(report: "ProcessorReport") -> str:
+    """Return what a processor has done until now, which is all that can be said of one that has ended."""
     analysed = f"{report.analysed_frames} frames analysed in {report.inferences} inferences"
-    return f"{''.join(troubles)}{analysed}, {report.lost_events} events lost, {broker}; {cameras}"
+    return f"{analysed}, {report.lost_events} events lost"

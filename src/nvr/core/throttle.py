@@ -9,8 +9,8 @@ from nvr.core.clock import Clock, SystemClock
 class ThrottledLog:
     """Logs the first report at once, then at most one line per interval that counts the rest.
 
-    Thread-safe. What is held back is told by the next report after the interval, and counts in `total` at once. The same
-    sentence as in the last line tells nothing new: it waits for `repeat_s`, where that is longer.
+    Thread-safe. What is held back is told by the next report after the interval, and counts in `total` at once. The
+    same sentence as in the last line tells nothing new: it waits for `repeat_s`, where that is longer.
     """
 
     def __init__(

@@ -285,7 +285,7 @@ class StreamProcessor:
         check_name(instance_id, "instance")
         self._configure({"instance_id": instance_id})
         self._engine.rename_recorder(instance_id)
-        logger.info("instance %s it is from now on", instance_id)
+        logger.info("what is published is signed by instance %s from now on", instance_id)
 
     def apply(self, new: StreamProcessorConfig, is_cancelled: IsCancelled = never) -> tuple[str, ...]:
         """Go by new settings of the processor as far as a running one can; its cameras are changed one by one.

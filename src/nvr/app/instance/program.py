@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 0.1
 STOPPED = "stopped"
-REPORT_EVERY_S = 10.0
+REPORT_EVERY_S = 60.0
 REBUILD_S = 120.0
 """How long a command waits for a processor that begins anew; a model may have to be fetched."""
 
@@ -60,7 +60,7 @@ class ProcessorProgram:
             read: Called now and for each reload.
             watched: Files whose change is a reload; None: only a command or `reload` is.
             allow_empty: Run without a camera, too: they come by commands or with the file.
-            on_report: Called in the thread of `run` every ten seconds.
+            on_report: Called in the thread of `run` once a minute.
             on_settings: Called with the settings now, and when those of the log or the name have changed.
             clock: For time stamps and intervals.
 

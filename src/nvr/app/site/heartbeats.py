@@ -1,9 +1,9 @@
 """Which processes live but do not answer: pure.
 
 A process that hangs does not end. It is found by its silence, but only as long as we ourselves hear the broker: while
-that is away nobody is heard, and after a pause of this very process (a machine that slept, a terminal's Ctrl-Z) what it
-waits to hear has yet to be read. One that was never heard since its start is left alone: it may be fetching a model, or the
-broker does not let it say how it is, which is no reason to end recordings.
+that is away nobody is heard, and after a pause of this very process (a machine that slept, a terminal's Ctrl-Z) what
+was said meanwhile has yet to be read. One that was never heard since its start is left alone: it may be fetching a
+model, or the broker does not let it say how it is, which is no reason to end recordings.
 """
 
 from collections.abc import Iterable, Mapping
