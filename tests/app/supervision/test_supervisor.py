@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from nvr.app.supervision.kept_child import ChildReport
 from nvr.app.supervision.supervised_child import ChildSpec
-from nvr.app.supervision.supervisor import ChildReport, Supervisor
+from nvr.app.supervision.supervisor import Supervisor
 from tests.waiting import DEADLINE_S, wait_until
 
 RUNS = "print('ready', flush=True); import time; time.sleep(600)"

@@ -24,8 +24,9 @@ from nvr.app.site.processes import PROCESSOR_STAGE, PROCESSOR_STOP_S, SiteProces
 from nvr.app.site.running_file import RunningFile, RunningInfo, remove_stale
 from nvr.app.site.service_manager import ServiceManager, without_notification
 from nvr.app.site.state import SiteState, read_state, write_state
+from nvr.app.supervision.kept_child import ChildReport
 from nvr.app.supervision.spare import Spare
-from nvr.app.supervision.supervisor import ChildReport, LineHandler, Supervisor
+from nvr.app.supervision.supervisor import LineHandler, Supervisor
 from nvr.config.derive import broker_config
 from nvr.config.numbering import number_cameras
 from nvr.config.overrides import without_settings
