@@ -93,9 +93,10 @@ def up(
 def _run(read_config: "ConfigSource", path: Path | None, state_dir: Path | None) -> bool:
     """Run until it is told to end; returns whether all processes ended by themselves."""
     from nvr.app.site.folders import runtime_folder, state_folder
+    from nvr.app.site.installation import UpOptions
     from nvr.app.site.machine import usable_cores
     from nvr.app.site.service_manager import ServiceManager
-    from nvr.app.site.up import Up, UpOptions
+    from nvr.app.site.up import Up
     from nvr.app.supervision.child_lines import log_line
     from nvr.config.watch import FileWatch
     from nvr.core.background_writer import BackgroundWriter
