@@ -15,7 +15,7 @@ from typing import Self
 
 import psutil
 
-from nvr.app.children import STOP_TIMEOUT_S, ChildEndedError
+from nvr.app.demo import STOP_TIMEOUT_S, ChildEndedError
 from nvr.bus.local_broker import LOOPBACK
 from nvr.core.child_process import guarded
 from nvr.core.clock import Clock

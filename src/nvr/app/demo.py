@@ -4,15 +4,16 @@ import contextlib
 import importlib.util
 import json
 import socket
-import threading
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from nvr.app.children import Children
 from nvr.app.ports import free_port, is_free
+from nvr.app.supervision.supervised_child import ChildSpec
+from nvr.app.supervision.supervisor import LineHandler, Supervisor
 from nvr.assets.catalogue import load_catalogue
 from nvr.assets.model_ref import resolve_model
 from nvr.assets.store import AssetStore
@@ -27,6 +28,7 @@ from nvr.core.errors import (
     ConfigurationError,
     DownloadError,
     MessageError,
+    NvrError,
     TransientError,
     UnsupportedError,
 )
@@ -46,6 +48,8 @@ RTSP_PORT = 8554
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - recognised, not chosen
 START_TIMEOUT_S = 60.0
 POLL_S = 0.2
+STOP_TIMEOUT_S = 2.5
+"""A processor ends within 2 s whatever its cameras do."""
 
 DEFAULT_BROKER = BrokerConfig()
 DEMO_TENANT = "demo"
@@ -65,7 +69,6 @@ class DemoConfig:
     mqtt_port: int = 1883
     model: str | None = None
     """None: a COCO model with real videos where they can be had, else motion on drawn scenes."""
-    is_verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +81,36 @@ class Show:
     """For all cameras but that with `car_file`: from straight above, COCO models take cars for telephones."""
 
 
-class Demo:
-    """Starts everything, tells what a person needs to know, ends everything."""
+class ChildEndedError(NvrError):
+    """A process ended that should run on; its last words are in the message."""
 
-    def __init__(self, config: DemoConfig, say: Callable[[str], None], clock: Clock | None = None) -> None:
-        """Prepare; `say` takes one line at a time."""
+
+class Demo:
+    """Starts everything, tells what a person needs to know, ends everything. `run` is called once."""
+
+    def __init__(
+        self, config: DemoConfig, say: Callable[[str], None], on_line: LineHandler, clock: Clock | None = None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            config: What is shown.
+            say: Takes a line for the person at the terminal.
+            on_line: Takes what the processes write.
+            clock: For deadlines.
+        """
         self._config = config
         self._say = say
         self._clock = clock or SystemClock()
-        self._is_stopping = threading.Event()
+        self._supervisor = Supervisor(on_line, clock=self._clock)
+        self._specs: list[ChildSpec] = []
+        self._is_stopping = False
         self._first_event: DetectionEvent | None = None
 
     def request_stop(self) -> None:
         """Let `run` return soon; may be called from any thread."""
-        self._is_stopping.set()
+        self._is_stopping = True
+        self._supervisor.wake()
 
     def run(self) -> None:
         """Run until `request_stop`.
@@ -102,51 +121,66 @@ class Demo:
         config = self._config
         started_s = self._clock.monotonic()
         with ExitStack() as stack:
+            stack.callback(self._supervisor.close)
             show = self._choose_show()
             broker, tenant = self._find_broker(stack)
             self._listen(stack, broker, tenant)
-            children = stack.enter_context(Children(is_verbose=config.is_verbose))
+            stack.callback(self._supervisor.stop, STOP_TIMEOUT_S + 1)
             http_port = self._port(config.http_host, config.http_port, "wall page")
-            filmed, drawn = self._start_cameras(children, show)
+            filmed, drawn = self._start_cameras(show)
             mqtt = (
                 *("--mqtt-host", broker.host, "--mqtt-port", str(broker.port)),
                 *(() if tenant is None else ("--tenant", tenant)),
             )
             looked_at, cars = [*filmed[:1], *drawn], filmed[1:]
             look = ("--model", show.model, "--instance-id", "demo", *CLASSES.get(show.model, ()))
-            children.start("processor", "processor", *looked_at, *mqtt, *look)
+            self._start("processor", "processor", *looked_at, *mqtt, *look)
             if cars:
                 motion = ("--model", "motion", "--instance-id", "demo-cars", "--first-source-id", str(len(looked_at)))
-                children.start("processor-cars", "processor", *cars, *mqtt, *motion)
+                self._start("processor-cars", "processor", *cars, *mqtt, *motion)
             page = ("--http", str(http_port), "--http-host", config.http_host, "--no-window")
-            children.start("wall", "wall", *looked_at, *cars, *mqtt, *page)
-            self._wait(children, lambda: _cameras_shown(config.http_host, http_port) > 0, "the wall page")
+            self._start("wall", "wall", *looked_at, *cars, *mqtt, *page)
+            self._wait(lambda: _cameras_shown(config.http_host, http_port) > 0, "the wall page")
             self._tell(http_port, [*looked_at, *cars], broker, tenant)
             is_told = False
-            while not self._is_stopping.wait(POLL_S):
-                children.check()
+            while not self._is_stopping:
+                self._poll()
                 if self._first_event is not None and not is_told:
                     is_told = True
                     self._say(f"First boxes {self._clock.monotonic() - started_s:.1f} s after the start.")
 
-    def _start_cameras(self, children: Children, show: Show) -> tuple[list[str], list[str]]:
+    def _start(self, name: str, *arguments: str) -> None:
+        """Start `nvr` with these arguments in a process of its own, without which the demo does not go on."""
+        command = (sys.executable, "-m", "nvr", *arguments)
+        self._specs.append(ChildSpec(name, command, stop_timeout_s=STOP_TIMEOUT_S, has_one_life=True))
+        self._supervisor.want(self._specs)
+        self._supervisor.poll(0)
+
+    def _poll(self) -> None:
+        """Wait a moment.
+
+        Raises:
+            ChildEndedError: A process has ended; says how and with which last words.
+        """
+        self._supervisor.poll(POLL_S)
+        for report in self._supervisor.reports():
+            if report.phase == "failed" and not self._is_stopping:
+                raise ChildEndedError(f"{report.name} {report.reason}")
+
+    def _start_cameras(self, show: Show) -> tuple[list[str], list[str]]:
         files = [file for file in (show.person_file, show.car_file) if file is not None][: self._config.n_cameras]
-        filmed = self._simulate(
-            children, "videos", len(files), [part for file in files for part in ("--file", str(file))]
-        )
+        filmed = self._simulate("videos", len(files), [part for file in files for part in ("--file", str(file))])
         # the cameras with videos have that port for themselves
         preferred = RTSP_PORT + 1 if filmed else RTSP_PORT
-        drawn = self._simulate(children, "scenes", self._config.n_cameras - len(files), SCENES, preferred)
+        drawn = self._simulate("scenes", self._config.n_cameras - len(files), SCENES, preferred)
         return filmed, drawn
 
-    def _simulate(
-        self, children: Children, name: str, n_cameras: int, pictures: Sequence[str], preferred: int = RTSP_PORT
-    ) -> list[str]:
+    def _simulate(self, name: str, n_cameras: int, pictures: Sequence[str], preferred: int = RTSP_PORT) -> list[str]:
         if n_cameras == 0:
             return []
         port = self._port("127.0.0.1", preferred, f"cameras with {name}")
-        children.start(name, "simulate", "--n", str(n_cameras), "--port", str(port), *pictures)
-        self._wait(children, lambda: not is_free("127.0.0.1", port), f"cameras with {name}")
+        self._start(name, "simulate", "--n", str(n_cameras), "--port", str(port), *pictures)
+        self._wait(lambda: not is_free("127.0.0.1", port), f"cameras with {name}")
         return list(stream_server_uris(f"rtsp://127.0.0.1:{port}", n_cameras))
 
     def _choose_show(self) -> Show:
@@ -196,12 +230,12 @@ class Demo:
                 event = DetectionEvent.from_json(payload)
                 self._first_event = event if event.detections else None
 
-    def _wait(self, children: Children, is_there: Callable[[], bool], what: str) -> None:
+    def _wait(self, is_there: Callable[[], bool], what: str) -> None:
         deadline_s = self._clock.monotonic() + START_TIMEOUT_S
         while not is_there():
-            if self._is_stopping.wait(POLL_S):
+            self._poll()
+            if self._is_stopping:
                 raise CancelledError("the demo was stopped before it had started")
-            children.check()
             if self._clock.monotonic() > deadline_s:
                 raise TransientError(f"{what} did not appear within {START_TIMEOUT_S:.0f} s; see `nvr demo --verbose`")
 

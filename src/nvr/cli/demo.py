@@ -1,6 +1,7 @@
 """`nvr demo`: everything at once, on this machine, with nothing to prepare."""
 
 import contextlib
+import sys
 import threading
 from typing import Annotated
 
@@ -35,8 +36,17 @@ def demo(
     motion boxes.
     """
     from nvr.app.demo import Demo, DemoConfig
+    from nvr.app.supervision.child_lines import log_line
+    from nvr.core.background_writer import BackgroundWriter
 
-    setup_logging(verbose, log_level or "warning", log_format or "text")
+    writer = BackgroundWriter(sys.stderr)
+    form = log_format or "text"
+    setup_logging(verbose, log_level or "warning", form, stream=writer)
+
+    def show(name: str, line: str) -> None:
+        if verbose:
+            writer.put(log_line(name, line, form))
+
     config = DemoConfig(
         n_cameras=n,
         http_host=http_host,
@@ -44,14 +54,17 @@ def demo(
         mqtt_host=mqtt_host,
         mqtt_port=mqtt_port,
         model=model,
-        is_verbose=verbose,
     )
-    running = Demo(config, say=typer.echo)
+    running = Demo(config, say=typer.echo, on_line=show)
     options.on_stop_signals(running.request_stop)
     if seconds is not None:
         timer = threading.Timer(seconds, running.request_stop)
         timer.daemon = True
         timer.start()
-    with contextlib.suppress(CancelledError):
-        running.run()
+    writer.start()
+    try:
+        with contextlib.suppress(CancelledError):
+            running.run()
+    finally:
+        writer.stop()
     typer.echo("The demo has ended.")

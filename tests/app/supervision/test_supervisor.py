@@ -106,6 +106,26 @@ def test_a_wrong_setting_is_no_reason_to_try_again_until_it_changes(running: Run
     running.until_said("a", "no such model", n=2)
 
 
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_process_with_one_life_has_failed_however_it_ends(running: Running, status: int) -> None:
+    code = f"print('that is it', flush=True); raise SystemExit({status})"
+    running.supervisor.want([replace(spec("a", code), has_one_life=True)])
+    running.until(lambda: running.report("a").phase == "failed", "it has failed")
+    running.supervisor.poll(0.05)
+    report = running.report("a")
+    assert (report.reason, report.next_start_s, report.restarts) == (f"ended with status {status}: that is it", None, 0)
+
+
+def test_who_wakes_a_supervisor_that_was_closed_writes_nowhere() -> None:
+    supervisor = Supervisor(lambda *_: None)
+    supervisor.close()
+    read, write = os.pipe()  # which gets the numbers that are free now
+    supervisor.wake()
+    os.close(write)
+    assert os.read(read, 1) == b""
+    os.close(read)
+
+
 def test_a_new_revision_leaves_a_process_that_runs_alone_and_a_new_command_does_not(running: Running) -> None:
     running.supervisor.want([spec("a", RUNS, revision="1")])
     running.until_said("a", "ready")

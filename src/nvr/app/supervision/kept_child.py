@@ -1,7 +1,7 @@
 """What the supervisor knows of one process: how it does, why it ended, and what is to happen to it when."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from nvr.app.supervision.child_output import ChildOutput
@@ -145,9 +145,12 @@ class KeptChild:
             self.plan_restart(reason, now_s, spread, is_hopeless=is_hopeless)
 
     def plan_restart(self, reason: str, now_s: float, spread: float, *, is_hopeless: bool = False) -> None:
-        """Decide when it is started again, and tell it."""
+        """Decide when it is started again, and tell it; the end of one that has one life is told by its owner."""
         was_failed = self.history.is_failed
         self.reason = reason
+        if self.spec.has_one_life:
+            self.history, self.next_start_s = replace(self.history, is_failed=True), None
+            return
         self.history = self.history.after_end(started_s=self.started_s, ended_s=now_s, is_hopeless=is_hopeless)
         delay_s = self.history.delay_s(spread)
         self.next_start_s = now_s + delay_s

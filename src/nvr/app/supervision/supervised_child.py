@@ -34,6 +34,8 @@ class ChildSpec:
     """Whether a process in waiting may become it, see `nvr.app.supervision.spare`."""
     may_end: bool = False
     """Whether its end with status 0 is meant, as after the last frame of a file; else it is started again."""
+    has_one_life: bool = False
+    """Whether it is never started again: however it ends, it has failed."""
 
 
 class SupervisedChild:

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 LineHandler = Callable[[str, str], None]
 """Takes the name of a process and a line that it wrote."""
 
+CLOSED = -1
+"""No descriptor."""
 MAX_READS = 8
 """Of 64 KiB, before the other processes have their turn."""
 
@@ -104,7 +106,7 @@ class Supervisor:
 
     def wake(self) -> None:
         """Let `poll` return; any thread, also a signal handler."""
-        with contextlib.suppress(BlockingIOError):  # it is going to wake up anyway
+        with contextlib.suppress(OSError):  # it is going to wake up anyway, or never again
             os.write(self._wake_write, b"\0")
 
     def reports(self) -> tuple[ChildReport, ...]:
@@ -180,10 +182,11 @@ class Supervisor:
             self.poll(left_s)
 
     def close(self) -> None:
-        """Give back what the supervisor itself holds, after `stop`."""
+        """Give back what the supervisor itself holds, after `stop`; `wake` does nothing from now on."""
         self._selector.close()
         os.close(self._wake_read)
-        os.close(self._wake_write)
+        write, self._wake_write = self._wake_write, CLOSED
+        os.close(write)
 
     def _leaving(self) -> list[KeptChild]:
         return [kept for kept in self._kept.values() if kept.is_leaving]
