@@ -1,11 +1,13 @@
 """Options that several commands share, and how they become a configuration: flags over file over defaults."""
 
+import os
 import signal
+import termios
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TextIO
 
 import typer
 
@@ -147,6 +149,38 @@ def on_stop_signals(stop: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, handle)
 
 
-def on_reload_signal(reload: Callable[[], None]) -> None:
-    """Call `reload`, which must not wait, at each SIGHUP."""
-    signal.signal(signal.SIGHUP, lambda _signum, _frame: reload())
+def on_reload_signal(reload: Callable[[], None], stop: Callable[[], None]) -> None:
+    """Call `reload`, which must not wait, at each SIGHUP; `stop`, in a thread of its own, as our terminal has gone.
+
+    SIGHUP means both. A service has no terminal, and neither has who was started by nohup, which takes it away.
+    """
+    terminal = next((number for number in range(3) if os.isatty(number)), None)
+
+    def handle(_signum: int, _frame: FrameType | None) -> None:
+        if terminal is not None and _has_hung_up(terminal):
+            threading.Thread(target=stop, name="stop-on-hang-up", daemon=True).start()
+        else:
+            reload()
+
+    signal.signal(signal.SIGHUP, handle)
+
+
+def let_go(stream: TextIO) -> None:
+    """Write what waits in a stream whose reader may have gone, which is no failure of a program that runs on.
+
+    Else the interpreter would fail with it at its end, see "Note on SIGPIPE" in the documentation of `signal`.
+    """
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _has_hung_up(terminal: int) -> bool:
+    try:
+        termios.tcgetattr(terminal)
+    except termios.error:
+        return True
+    return False

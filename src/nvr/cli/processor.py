@@ -129,7 +129,7 @@ def _run(read: "Callable[[], ProcessorSettings]", files: "WatchedFiles | None") 
         read, watched=files, allow_empty=files is not None, on_report=_tell, on_settings=_log_as_told
     )
     options.on_stop_signals(program.request_stop)
-    options.on_reload_signal(program.reload_in_background)
+    options.on_reload_signal(program.reload_in_background, program.request_stop)
     with contextlib.suppress(CancelledError):
         report = program.run()
         logger.info("all in all %s", describe_counts(report))

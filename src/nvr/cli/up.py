@@ -101,7 +101,7 @@ def _run(read_config: "ConfigSource", path: Path | None, state_dir: Path | None)
     from nvr.config.watch import FileWatch
     from nvr.core.background_writer import BackgroundWriter
 
-    writer = BackgroundWriter(sys.stderr)
+    told, writer = BackgroundWriter(sys.stdout, name="terminal-writer"), BackgroundWriter(sys.stderr)
     log = read_config().log
     setup_logging(is_verbose=False, quiet_level=log.level, log_format=log.format, stream=writer)
     running = Up(
@@ -112,24 +112,28 @@ def _run(read_config: "ConfigSource", path: Path | None, state_dir: Path | None)
             n_cores=usable_cores(),
             config_path=None if path is None else path.resolve(),
         ),
-        say=typer.echo,
+        say=lambda line: told.put(f"{line}\n"),
         on_line=lambda name, line: writer.put(log_line(name, line, log.format)),
         service=ServiceManager.from_environment(os.environ, os.getpid()),
         environment=os.environ,
     )
     options.on_stop_signals(running.request_stop)
-    options.on_reload_signal(running.request_reload)
+    options.on_reload_signal(running.request_reload, running.request_stop)
+    told.start()
     writer.start()
     watch = None if path is None else FileWatch(read_config.files, running.note_change)
     try:
         if watch is not None:
             watch.start()
         is_clean = running.run()
+        told.put("Everything has ended.\n")
     finally:
         if watch is not None:
             watch.stop()
-        writer.stop()
-    typer.echo("Everything has ended.")
+        for each in (writer, told):
+            each.stop()
+        for stream in (sys.stdout, sys.stderr):
+            options.let_go(stream)
     return is_clean
 
 

@@ -169,7 +169,9 @@ def _run(settings: "WallSettings", *, snapshot: Path | None, after_s: float | No
             "use --http PORT for a page or --snapshot FILE for a picture"
         )
     shown = VideoWall(told)
-    options.on_reload_signal(lambda: threading.Thread(target=settings.apply, name="reload", daemon=True).start())
+    options.on_reload_signal(
+        lambda: threading.Thread(target=settings.apply, name="reload", daemon=True).start(), shown.stop
+    )
     settings.follow(shown)
     try:
         _show(shown, has_window=has_window)

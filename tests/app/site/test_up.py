@@ -13,13 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from nvr.app.site.heartbeats import SILENT_S
 from nvr.bus.local_broker import LocalBroker
 from nvr.config.broker import BrokerConfig
 from nvr.control.client import ControlClient
 from tests.app.site.running_up import RunningUp, all_ended, cameras, nvr_up
 from tests.conftest import require_program
-from tests.waiting import DEADLINE_S, wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.camera, pytest.mark.broker]
 
@@ -300,6 +299,9 @@ def test_sighup_reads_the_file_anew(tmp_path: Path) -> None:
             up.wait_for_line("Ctrl-C ends everything")
             os.kill(up.process.pid, signal.SIGHUP)
             up.wait_for_line("the settings were read: nothing has changed")
+            config.write_text("models: 5\n")
+            os.kill(up.process.pid, signal.SIGHUP)
+            assert "nvr.yaml:1:" in up.wait_for_line("the settings stay as they were")
 
 
 def test_no_file_and_no_camera_is_one_sentence(tmp_path: Path) -> None:
@@ -365,11 +367,63 @@ def _runs(up: RunningUp, instance: str) -> bool:
 
 
 @pytest.mark.timeout(240)
-def test_a_processor_that_hangs_is_started_anew(tmp_path: Path) -> None:
+def test_a_processor_or_a_broker_that_hangs_is_started_anew(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    with cameras(1) as uris:
+        config = f"models: {{model_id: motion}}\ncameras: [{{uri: '{uris[0]}'}}]\n"
+        for name in ("one", "other"):  # side by side: each takes its time
+            (tmp_path / name / "nvr.yaml").write_text(config)
+        with nvr_up(tmp_path / "one", "--no-wall") as one, nvr_up(tmp_path / "other", "--no-wall") as other:
+            hears_one, hears_other = one.listener(), other.listener()
+            hears_one.wait_for({0})
+            hears_other.wait_for({0})
+            other.broker().suspend()
+            one.child("processor", "processor-1").suspend()
+            one.wait_for_line("processor-1 runs but has not been heard for")
+            hears_one.wait_for({0}, since_s=time.monotonic())
+            other.wait_for_line("the broker runs but does not answer")
+            hears_other.wait_for({0}, since_s=time.monotonic())
+            assert "processor-1 runs but" not in other.output, "nobody is heard while the broker hangs"
+            hears_one.close()
+            hears_other.close()
+
+
+def test_a_broker_whose_port_was_taken_meanwhile_is_told_and_comes_back_to_it(tmp_path: Path) -> None:
     with cameras(1) as uris, nvr_up(tmp_path, *options(*uris, "--no-wall")) as up:
+        up.wait_for_line("camera 0 is running")
+        port = up.info().broker_port
+        broker = up.broker()
+        guard = broker.parent()
+        assert guard is not None
+        guard.suspend()  # its end is noticed when the port has been taken
+        broker.kill()
+        with Occupied(port):
+            guard.resume()
+            assert "Address already in use" in up.wait_for_line("broker has failed")
+        os.kill(up.process.pid, signal.SIGHUP)
         listener = up.listener()
         listener.wait_for({0})
-        up.child("processor", "processor-1").suspend()
-        up.wait_for_line("processor-1 runs but has not been heard for", deadline_s=SILENT_S + DEADLINE_S)
-        listener.wait_for({0}, since_s=time.monotonic())
         listener.close()
+
+
+def test_the_second_ctrl_c_ends_it_at_once_and_leaves_nothing_running(tmp_path: Path) -> None:
+    with nvr_up(tmp_path, *options("rtsp://127.0.0.1:1/nobody")) as up:
+        up.wait_for_line("watching 1 camera")
+        family, wall = up.family(), up.child("wall")
+        up.child("processor", "processor-1").suspend()  # the orderly end takes its time
+        up.process.send_signal(signal.SIGINT)
+        wait_until(lambda: all_ended([wall]), "the wall has ended")
+        up.stop(signal.SIGINT)
+        assert up.process.returncode == -signal.SIGINT
+        wait_until(lambda: all_ended(family), "every process has ended")
+
+
+def test_sigterm_while_it_starts_ends_what_has_been_started(tmp_path: Path) -> None:
+    with nvr_up(tmp_path, *options("rtsp://127.0.0.1:1/nobody")) as up:
+        up.wait_for_line("broker was started")
+        family = up.family()
+        up.stop()
+        assert up.process.returncode == 0
+        assert all_ended(family)
+        assert list((tmp_path / "run").iterdir()) == []

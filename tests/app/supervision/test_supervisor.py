@@ -197,7 +197,8 @@ def test_one_that_ends_in_order_because_it_was_to_start_anew_has_not_ended_by_it
     ends_in_order = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); {RUNS}"
     running.supervisor.want([replace(spec("a", ends_in_order), may_end=True)])
     running.until_said("a", "ready")
-    running.supervisor.restart("a", "was not heard for 30 s")
+    assert running.supervisor.restart("a", "was not heard for 30 s")
+    assert not running.supervisor.restart("a", "was not heard for 30 s"), "it ends already"
     running.until_said("a", "ready", n=2)
     assert running.report("a").reason == "was not heard for 30 s"
 

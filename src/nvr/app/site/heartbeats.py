@@ -8,8 +8,11 @@ model, or the broker does not let it say how it is, which is no reason to end re
 
 from collections.abc import Iterable, Mapping
 
-SILENT_S = 30.0
-"""A process that was heard once and then not for so long hangs."""
+MISSED_HEARTBEATS = 6
+"""A process that was heard once and then missed so many hangs."""
+LEAST_SILENCE_S = 30.0
+"""However often it is to be heard: a broker that hangs silences all, and is itself found out by its missing answers
+within 20 s."""
 PAUSED_S = 5.0
 """We say several times a second whether we hear the broker; who has not for so long did not run."""
 
@@ -38,12 +41,13 @@ class Heartbeats:
         """Tell whether a process was heard since its start at monotonic second `started_s`."""
         return self._heard_s.get(name, started_s) > started_s
 
-    def silent(self, started_s: Mapping[str, float], now_s: float) -> dict[str, float]:
+    def silent(self, started_s: Mapping[str, float], now_s: float, heartbeat_s: float) -> dict[str, float]:
         """Return the processes that hang, and for how many seconds nothing was heard of them.
 
         Args:
             started_s: Those that run, and since when, in monotonic seconds.
             now_s: Now.
+            heartbeat_s: How often they are to be heard.
         """
         if self._listening_since_s is None:
             return {}
@@ -51,7 +55,7 @@ class Heartbeats:
         for name, since_s in started_s.items():
             if self.has_answered(name, since_s):
                 silent_s = now_s - max(self._heard_s[name], self._listening_since_s)
-                if silent_s >= SILENT_S:
+                if silent_s >= max(LEAST_SILENCE_S, MISSED_HEARTBEATS * heartbeat_s):
                     found[name] = silent_s
         return found
 

@@ -71,9 +71,11 @@ class InstanceWatch:
             if not self._heartbeats.has_answered(name, since_s)
         )
 
-    def silent(self, plan: SitePlan, reports: Sequence[ChildReport], now_s: float) -> dict[str, float]:
+    def silent(
+        self, plan: SitePlan, reports: Sequence[ChildReport], now_s: float, heartbeat_s: float
+    ) -> dict[str, float]:
         """Return the instances that hang, and for how many seconds nothing was heard of them."""
-        return self._heartbeats.silent(_running_since_s(plan, reports), now_s)
+        return self._heartbeats.silent(_running_since_s(plan, reports), now_s, heartbeat_s)
 
 
 def _running_since_s(plan: SitePlan, reports: Sequence[ChildReport]) -> dict[str, float]:

@@ -18,6 +18,7 @@ from nvr.bus.local_broker import (
 logger = logging.getLogger(__name__)
 
 USUAL_PORT = 1883
+NAME = "broker"
 STAGE = 2
 """Everything else ends before it."""
 STOP_TIMEOUT_S = 0.8
@@ -34,7 +35,7 @@ class PrivateBroker:
     def spec(self, folder: Path) -> ChildSpec:
         """Return how it is run; writes its settings into `folder`, which must be there."""
         command = broker_command(self.kind, self.port, folder)
-        return ChildSpec("broker", tuple(command), stage=STAGE, stop_timeout_s=STOP_TIMEOUT_S)
+        return ChildSpec(NAME, tuple(command), stage=STAGE, stop_timeout_s=STOP_TIMEOUT_S)
 
     @property
     def answers(self) -> bool:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from nvr.app.ports import free_port
 from nvr.app.site.plan import InstancePlan, SitePlan, WallPlan
-from nvr.app.site.state import write_atomically
+from nvr.app.site.state import write_all
 from nvr.app.supervision.supervised_child import ChildSpec
 from nvr.config.dump import dump_site
-from nvr.config.site import NvrConfig
 
 WALL_STAGE, PROCESSOR_STAGE = 0, 1
 """Those who look end before those whom they look at."""
@@ -26,7 +25,7 @@ class SiteProcesses:
     def __init__(self, folder: Path) -> None:
         """Prepare; `folder` must be there, and private: the files hold passwords."""
         self._folder = folder
-        self._written: dict[Path, str] = {}
+        self._written: dict[str, str] = {}
         self._changed: set[str] = set()
         self._ports: dict[tuple[str, str, int], int] = {}
 
@@ -34,14 +33,19 @@ class SiteProcesses:
         """Write what has changed and return what is to run.
 
         Raises:
-            ConfigurationError: A file cannot be written, or a wall page can be on no port.
+            ConfigurationError: A file cannot be written, or a wall page can be on no port; no file has changed then.
         """
-        specs = [self._processor(instance) for instance in plan.instances]
-        specs += [self._wall(wall) for wall in plan.walls]
-        kept = {self._path(name) for name in (*(i.name for i in plan.instances), *(w.name for w in plan.walls))}
-        for path in set(self._written) - kept:
-            del self._written[path]
-            path.unlink(missing_ok=True)
+        configs = {instance.name: instance.config for instance in plan.instances}
+        configs |= {wall.name: wall.config for wall in plan.walls}
+        texts = {name: dump_site(config) for name, config in configs.items()}
+        specs = [self._processor(instance, _revision(texts[instance.name])) for instance in plan.instances]
+        specs += [self._wall(wall, _revision(texts[wall.name])) for wall in plan.walls]
+        changed = {name: text for name, text in texts.items() if self._written.get(name) != text}
+        write_all({self._path(name): text for name, text in changed.items()})
+        self._changed |= set(changed)
+        for name in set(self._written) - set(texts):
+            self._path(name).unlink(missing_ok=True)
+        self._written = texts
         return specs
 
     def take_changed(self) -> set[str]:
@@ -59,9 +63,9 @@ class SiteProcesses:
         ports = {wall.name: (wall.http_port, self._port(wall)) for wall in plan.walls}
         return {name: pair for name, pair in ports.items() if pair[0] not in {0, pair[1]}}
 
-    def _processor(self, plan: InstancePlan) -> ChildSpec:
-        path, revision = self._write_config(plan.name, plan.config)
-        command = [sys.executable, "-m", "nvr", "processor", "--config", str(path), "--instance-id", plan.instance_id]
+    def _processor(self, plan: InstancePlan, revision: str) -> ChildSpec:
+        path = str(self._path(plan.name))
+        command = [sys.executable, "-m", "nvr", "processor", "--config", path, "--instance-id", plan.instance_id]
         tenant = () if plan.tenant is None else ("--tenant", plan.tenant)
         return ChildSpec(
             plan.name,
@@ -73,9 +77,8 @@ class SiteProcesses:
             may_end=True,
         )
 
-    def _wall(self, plan: WallPlan) -> ChildSpec:
-        path, revision = self._write_config(plan.name, plan.config)
-        command = [sys.executable, "-m", "nvr", "wall", "--config", str(path), "--no-window"]
+    def _wall(self, plan: WallPlan, revision: str) -> ChildSpec:
+        command = [sys.executable, "-m", "nvr", "wall", "--config", str(self._path(plan.name)), "--no-window"]
         page = ("--http", str(self._port(plan)), "--http-host", plan.http_host)
         tenant = () if plan.tenant is None else ("--tenant", plan.tenant)
         return ChildSpec(
@@ -86,14 +89,6 @@ class SiteProcesses:
             revision=revision,
         )
 
-    def _write_config(self, name: str, config: NvrConfig) -> tuple[Path, str]:
-        path, text = self._path(name), dump_site(config)
-        if self._written.get(path) != text:
-            write_atomically(path, text)
-            self._written[path] = text
-            self._changed.add(name)
-        return path, hashlib.sha256(text.encode()).hexdigest()
-
     def _path(self, name: str) -> Path:
         return self._folder / f"{name.replace('/', '@')}.yaml"
 
@@ -102,3 +97,7 @@ class SiteProcesses:
         if key not in self._ports:
             self._ports[key] = free_port(wall.http_host, wall.http_port)
         return self._ports[key]
+
+
+def _revision(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

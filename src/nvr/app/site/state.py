@@ -1,6 +1,8 @@
 """What an installation remembers from one start to the next: the number of each camera, and the broker's port."""
 
+import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -60,14 +62,33 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         ConfigurationError: It cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
+    write_all({path: text})
+
+
+def write_all(texts: Mapping[Path, str]) -> None:
+    """Replace several files as `write_atomically` does; where one cannot be written, as on a full disk, none is.
+
+    Raises:
+        ConfigurationError: One cannot be written; says which.
+    """
+    parts: dict[Path, Path] = {}
     try:
-        part.unlink(missing_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        part.replace(path)
+        for path, text in texts.items():
+            parts[path] = part = path.with_name(f".{path.name}.part")
+            _write_new(part, text)
+        for path, part in parts.items():
+            part.replace(path)
     except OSError as error:
+        for part in parts.values():
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
         raise ConfigurationError(f"cannot write {path}: {error}") from error
+
+
+def _write_new(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)

@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 
 from pydantic import JsonValue
 
+from nvr.app.site.broker_watch import BrokerWatch
 from nvr.app.site.control import ReloadRequest, UpControl
 from nvr.app.site.folders import StateLock, make_private
 from nvr.app.site.installation import Installation, Site, UpOptions
 from nvr.app.site.instance_watch import InstanceWatch
 from nvr.app.site.plan import tenants_of
+from nvr.app.site.private_broker import NAME as BROKER_NAME
 from nvr.app.site.private_broker import PrivateBroker
 from nvr.app.site.processes import PROCESSOR_STAGE, PROCESSOR_STOP_S
 from nvr.app.site.running_file import RunningFile, remove_stale
@@ -74,6 +76,7 @@ class Up:
         spare = Spare(self._folder, of_children, stop_timeout_s=PROCESSOR_STOP_S, clock=self._clock)
         self._supervisor = Supervisor(on_line, environment=of_children, spare=spare, clock=self._clock)
         self._watch = InstanceWatch()
+        self._broker_watch = BrokerWatch()
         self._site: Site | None = None
         self._control: UpControl | None = None
         self._status = InstanceStatus(instance_id="supervisor", kind="supervisor", state="starting")
@@ -137,6 +140,7 @@ class Up:
             self._serve_reloads(installation, running_file)
             self._listen()
             self._restart_silent()
+            self._restart_deaf_broker()
             self._rebalance(installation)
             if is_changed:
                 self._note_children()
@@ -264,10 +268,21 @@ class Up:
     def _restart_silent(self) -> None:
         if self._site is None:
             return
-        silent = self._watch.silent(self._site.plan, self._supervisor.reports(), self._clock.monotonic())
+        heartbeat_s, now_s = self._site.config.control.heartbeat_s, self._clock.monotonic()
+        silent = self._watch.silent(self._site.plan, self._supervisor.reports(), now_s, heartbeat_s)
         for name, silent_s in silent.items():
-            logger.error("%s runs but has not been heard for %.0f s: it is started anew", name, silent_s)
-            self._supervisor.restart(name, f"was not heard for {silent_s:.0f} s")
+            if self._supervisor.restart(name, f"was not heard for {silent_s:.0f} s"):
+                logger.error("%s runs but has not been heard for %.0f s: it is started anew", name, silent_s)
+
+    def _restart_deaf_broker(self) -> None:
+        private = None if self._site is None else self._site.private
+        if private is None or self._control is None:
+            return
+        is_connected, now_s = self._control.is_connected, self._clock.monotonic()
+        if not self._broker_watch.is_time_to_ask(is_connected=is_connected, now_s=now_s) or private.answers:
+            return
+        if self._supervisor.restart(BROKER_NAME, "did not answer"):
+            logger.error("the broker runs but does not answer: it is started anew")
 
     def _rebalance(self, installation: Installation) -> None:
         now_s = self._clock.monotonic()

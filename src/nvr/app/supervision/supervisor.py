@@ -84,12 +84,14 @@ class Supervisor:
         self._forget_stopped()
         self._is_changed = True
 
-    def restart(self, name: str, reason: str) -> None:
-        """End a process and start it again, as one that ended by itself."""
+    def restart(self, name: str, reason: str) -> bool:
+        """End a process and start it again, as one that crashed; False where it does not run, or ends already."""
         kept = self._kept.get(name)
-        if kept is not None and kept.process is not None and kept.kill_at_s is None:
-            kept.why_asked = reason
-            kept.request_stop(self._clock.monotonic())
+        if kept is None or kept.process is None or kept.kill_at_s is not None:
+            return False
+        kept.why_asked = reason
+        kept.request_stop(self._clock.monotonic())
+        return True
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to a program that runs, not to its guard; the program must expect it."""
