@@ -1,5 +1,6 @@
 """Fixtures and rules of all tests: real services on free ports, skips with a reason that CI turns into failures."""
 
+import logging
 import os
 import shutil
 import signal
@@ -46,6 +47,16 @@ def require_program(name: str) -> str:
         skip_or_fail(f"{name} is not installed")
     assert path is not None
     return path
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo what a command that ran in this process did to logging: later tests look at records, too."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
