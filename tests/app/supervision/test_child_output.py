@@ -46,6 +46,8 @@ def test_news_are_no_last_words() -> None:
     news = b'16:12:42 INFO    nvr.a: all is well\n{"timestamp": "2026", "level": "debug", "message": "ERROR"}\n'
     output.take(news, 0.0)
     assert output.last_words == ""
+    output.take(b"16:12:42 WARNING nvr.a: camera 3 is offline\n", 0.0)
+    assert output.last_words == ""
     output.take(b"16:12:42 ERROR   nvr.a: the disk is full\n" + news, 0.0)
     assert output.last_words == "16:12:42 ERROR   nvr.a: the disk is full"
 

@@ -11,8 +11,8 @@ LINES_PER_S = 50.0
 BURST_LINES = 200
 """A trace or a start with many cameras is shown whole; an endless flood is not."""
 KEPT_LINES = 20
-_NEWS = re.compile(r'\d\d:\d\d:\d\d (INFO|DEBUG) |\{"timestamp": "[^"]*", "level": "(info|debug)"')
-"""A log record for who is curious, in either format."""
+_NEWS = re.compile(r'\d\d:\d\d:\d\d (INFO|DEBUG|WARNING) |\{"timestamp": "[^"]*", "level": "(info|debug|warning)"')
+"""A log record of what mends itself or is for who is curious, in either format: nobody ends for that."""
 
 
 @dataclass(frozen=True, slots=True)
