@@ -1,13 +1,14 @@
 """What the instances say of themselves on the broker: which live, which say nothing, what each camera costs."""
 
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from nvr.app.site.camera_costs import CameraCosts
 from nvr.app.site.control import Heard
 from nvr.app.site.heartbeats import Heartbeats
 from nvr.app.site.plan import SitePlan
 from nvr.app.supervision.kept_child import ChildReport
+from nvr.control.registry import DEFAULT_HEARTBEAT_S
 from nvr.events.instance_metrics import InstanceMetrics
 from nvr.events.instance_status import STOPPED_BY_COMMAND, InstanceStatus
 
@@ -15,11 +16,12 @@ from nvr.events.instance_status import STOPPED_BY_COMMAND, InstanceStatus
 class InstanceWatch:
     """Joins what is heard with what the supervisor reports. Not thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: Callable[[], str] = socket.gethostname) -> None:
+        """Know of nobody yet; `host` is what our processes call this machine, which may change while they run."""
         self._costs = CameraCosts()
         self._heartbeats = Heartbeats()
         self._stopped: set[str] = set()
-        self._host = socket.gethostname()
+        self._host = host
 
     @property
     def stopped(self) -> frozenset[str]:
@@ -44,17 +46,18 @@ class InstanceWatch:
         """Take what instances said."""
         names = {(each.tenant, each.instance_id): each.name for each in plan.instances}
         # one that was renamed by a command is still our child
-        pids = {report.pid: report.name for report in reports}
+        pids = {report.pid: report.name for report in reports if report.pid is not None}
+        host = self._host()
         for heard in messages:
             message = heard.message
-            if isinstance(message, InstanceStatus) and message.host not in {None, self._host}:
+            if isinstance(message, InstanceStatus) and message.host not in {None, host}:
                 continue  # one of another machine that is called as ours is
             name = names.get((heard.tenant, message.instance_id))
             if isinstance(message, InstanceMetrics):
                 if name is not None:
                     self._costs.note(message)
-            elif message.state != "offline" and (name := pids.get(message.pid, name)) is not None:
-                self._heartbeats.note(name, now_s)
+            elif message.state != "offline" and (name := _whose(message, pids) or name) is not None:
+                self._heartbeats.note(name, now_s, message.heartbeat_s or DEFAULT_HEARTBEAT_S)
                 self._stopped.discard(name)
             elif name is not None and message.reason == STOPPED_BY_COMMAND:
                 self._stopped.add(name)
@@ -71,11 +74,13 @@ class InstanceWatch:
             if not self._heartbeats.has_answered(name, since_s)
         )
 
-    def silent(
-        self, plan: SitePlan, reports: Sequence[ChildReport], now_s: float, heartbeat_s: float
-    ) -> dict[str, float]:
+    def silent(self, plan: SitePlan, reports: Sequence[ChildReport], now_s: float) -> dict[str, float]:
         """Return the instances that hang, and for how many seconds nothing was heard of them."""
-        return self._heartbeats.silent(_running_since_s(plan, reports), now_s, heartbeat_s)
+        return self._heartbeats.silent(_running_since_s(plan, reports), now_s)
+
+
+def _whose(status: InstanceStatus, pids: Mapping[int, str]) -> str | None:
+    return None if status.pid is None else pids.get(status.pid)
 
 
 def _running_since_s(plan: SitePlan, reports: Sequence[ChildReport]) -> dict[str, float]:

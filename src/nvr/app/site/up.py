@@ -268,8 +268,7 @@ class Up:
     def _restart_silent(self) -> None:
         if self._site is None:
             return
-        heartbeat_s, now_s = self._site.config.control.heartbeat_s, self._clock.monotonic()
-        silent = self._watch.silent(self._site.plan, self._supervisor.reports(), now_s, heartbeat_s)
+        silent = self._watch.silent(self._site.plan, self._supervisor.reports(), self._clock.monotonic())
         for name, silent_s in silent.items():
             if self._supervisor.restart(name, f"was not heard for {silent_s:.0f} s"):
                 logger.error("%s runs but has not been heard for %.0f s: it is started anew", name, silent_s)
