@@ -61,7 +61,7 @@ class ProcessorInstance:
 
     def start(self) -> None:
         self._thread.start()
-        wait_until(lambda: self.program._services is not None, "it has begun")
+        wait_until(lambda: self.program._services.current is not None, "it has begun")
 
     def stop(self) -> None:
         self.program.request_stop()
@@ -101,6 +101,6 @@ class ProcessorInstance:
 
     @property
     def _services(self) -> ProcessorServices:
-        services = self.program._services
+        services = self.program._services.current
         assert services is not None
         return services

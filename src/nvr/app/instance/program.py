@@ -8,18 +8,18 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
+from nvr.app.instance.kept_services import KeptServices, check_endpoint, services_differ
 from nvr.app.instance.recording_processor import make_processor
 from nvr.app.instance.reloading import apply_live
 from nvr.app.instance.running_processor import Running
 from nvr.app.instance.services import ProcessorServices
-from nvr.app.ports import is_free
 from nvr.config.derive import ProcessorSettings
 from nvr.config.diff import SettingsChange, compare
 from nvr.config.watch import FileWatch, WatchedFiles
 from nvr.control.memory import CommandMemory
 from nvr.control.metrics import ProcessorMeter
 from nvr.core.clock import Clock, SystemClock
-from nvr.core.errors import CancelledError, ConfigurationError, NvrError, TransientError
+from nvr.core.errors import CancelledError, NvrError, TransientError
 from nvr.core.masking import mask_credentials
 from nvr.events.instance_metrics import InstanceMetrics
 from nvr.events.instance_status import InstanceState, InstanceStatus
@@ -79,12 +79,12 @@ class ProcessorProgram:
         self._started_at = self._clock.now()
         self._memory = CommandMemory(began_at=self._started_at, clock=self._clock)
         self._watch = None if watched is None else FileWatch(watched, self._reload_by_itself, clock=self._clock)
-        self._settings = self._served = read()
+        self._settings = read()
         on_settings(self._settings)
         self._state: InstanceState = "starting"
         self._reason: str | None = None
         self._running: Running | None = None
-        self._services: ProcessorServices | None = None
+        self._services = KeptServices(self._make_services, self._settings)
         self._building: Running | None = None
         self._rebuild: Future[None] | None = None
         self._wanted = self._settings
@@ -102,7 +102,8 @@ class ProcessorProgram:
     @property
     def metrics_url(self) -> str | None:
         """Where the metrics are; None without an endpoint, and before `run`."""
-        return None if self._services is None else self._services.metrics_url
+        services = self._services.current
+        return None if services is None else services.metrics_url
 
     def run(self) -> ProcessorReport:
         """Run until it is stopped or all of its files have come to their end; returns the last report.
@@ -113,7 +114,7 @@ class ProcessorProgram:
         """
         reason: str | None = None
         try:
-            self._open_services(self._settings)
+            self._services.open(self._settings)
             self._start(self._settings)
             if self._watch is not None:
                 self._watch.start()
@@ -132,17 +133,11 @@ class ProcessorProgram:
 
     def status(self) -> InstanceStatus:
         """Return how the instance is now."""
-        services = self._services
-        if services is None:
-            raise TransientError("the program has not begun yet")
-        return services.status(self._state, self._reason)
+        return self._services.require().status(self._state, self._reason)
 
     def metrics(self) -> InstanceMetrics:
         """Return its counters; raises UnsupportedError while no processor runs."""
-        services = self._services
-        if services is None:
-            raise TransientError("the program has not begun yet")
-        return services.metrics()
+        return self._services.require().metrics()
 
     def restart(self) -> None:
         """End the processor and begin anew with the settings as they are now; returns when it runs again.
@@ -154,7 +149,7 @@ class ProcessorProgram:
         """
         with self._changing:
             new = self._read()
-            check_endpoint(self._served, new)
+            check_endpoint(self._services.served, new)
             self._rebuild_and_wait(new)
 
     def reload(self) -> JsonValue:
@@ -172,7 +167,7 @@ class ProcessorProgram:
             change = compare(self._settings, new)
             if change.is_empty:
                 return _no_change()
-            check_endpoint(self._served, new)
+            check_endpoint(self._services.served, new)
             lines: list[JsonValue] = [mask_credentials(line) for line in change.describe()]
             logger.info("reload: %s", "; ".join(map(str, lines)))
             needed = self._apply(change, new)
@@ -187,7 +182,7 @@ class ProcessorProgram:
             ConfigurationError: The name is none.
         """
         with self._changing:
-            running, services = self._running, self._services
+            running, services = self._running, self._services.current
             if running is None or services is None:
                 raise TransientError("the processor begins anew: try again")
             services.rename(instance_id)
@@ -202,7 +197,7 @@ class ProcessorProgram:
         return settings if self._name is None else named(settings, self._name)
 
     def _apply(self, change: SettingsChange, new: ProcessorSettings) -> tuple[str, ...]:
-        running, services, old = self._running, self._services, self._settings
+        running, services, old = self._running, self._services.current, self._settings
         if running is None or services is None:
             raise TransientError("the processor begins anew: try again")
         applied = apply_live(change, old, new, running.processor, running.recorder)
@@ -274,7 +269,7 @@ class ProcessorProgram:
                 self._begin_anew(rebuild)
             elif self._has_other_services.is_set():
                 self._has_other_services.clear()
-                self._reconfigure_services()
+                self._let_services_follow(self._settings)
             if self._clock.monotonic() - report_s >= REPORT_EVERY_S:
                 report_s = self._clock.monotonic()
                 self._on_report(running.processor.report())
@@ -341,43 +336,15 @@ class ProcessorProgram:
             raise
         pause_again(processor, self._paused)
         self._settings, self._running, self._building = settings, self._building, None
-        if self._services is not None:
-            self._services.look()
+        self._services.look()
 
     def _tell(self, event: DetectionEvent | TrackEvent) -> None:
-        services = self._services
+        services = self._services.current
         if services is not None:
             services.on_event(event)
 
-    def _reconfigure_services(self) -> None:
-        """Let what runs beside the processor go by other settings; it goes on even where they do not work."""
-        before, new = self._served, self._settings
-        failure: NvrError | None = None
-        try:
-            self._serve(new)
-        except NvrError as error:
-            failure = error
-        if failure is not None:
-            logger.error("control and metrics go on as they were: %s", mask_credentials(str(failure)))
-            self._settings = replace(new, control=before.control, metrics=before.metrics)
-            self._serve(self._settings)
-
-    def _serve(self, settings: ProcessorSettings) -> None:
-        services, before = self._services, self._served
-        if services is not None and not need_other_connection(before, settings):
-            services.reconfigure(settings)
-            self._served = settings
-            return
-        self._close_services("it goes on with other settings")
-        try:
-            self._open_services(settings)
-        except NvrError:
-            self._close_services("it goes on as it was")
-            raise
-
-    def _open_services(self, settings: ProcessorSettings) -> None:
-        self._served = settings
-        self._services = ProcessorServices(
+    def _make_services(self, settings: ProcessorSettings) -> ProcessorServices:
+        return ProcessorServices(
             settings,
             self,
             lambda: self._running,
@@ -385,13 +352,11 @@ class ProcessorProgram:
             started_at=self._started_at,
             clock=self._clock,
         )
-        self._services.start()
 
-    def _close_services(self, reason: str) -> None:
-        services = self._services
-        if services is not None:
-            services.stop(reason)
-        self._services = None
+    def _let_services_follow(self, new: ProcessorSettings) -> None:
+        kept = self._services.follow(new)
+        if kept is not new:  # else a reload may have others by now
+            self._settings = kept
 
     def _terminate(self) -> None:
         for running in (self._running, self._building):
@@ -409,7 +374,7 @@ class ProcessorProgram:
             rebuild, self._rebuild = self._rebuild, None
         if rebuild is not None and not rebuild.done():
             rebuild.set_exception(CancelledError("the program stops"))
-        self._close_services(reason)
+        self._services.close(reason)
 
 
 def pause_again(processor: StreamProcessor, paused: Mapping[int, bool]) -> None:
@@ -424,25 +389,6 @@ def pause_again(processor: StreamProcessor, paused: Mapping[int, bool]) -> None:
 def named(settings: ProcessorSettings, instance_id: str) -> ProcessorSettings:
     """Return the settings of an instance that is called otherwise."""
     return replace(settings, stream=settings.stream.model_copy(update={"instance_id": instance_id}))
-
-
-def services_differ(old: ProcessorSettings, new: ProcessorSettings) -> bool:
-    """Tell whether what runs beside a processor has to go by other settings."""
-    if (old.control, old.metrics) != (new.control, new.metrics):
-        return True
-    return old.stream.broker != new.stream.broker or need_other_connection(old, new)
-
-
-def need_other_connection(old: ProcessorSettings, new: ProcessorSettings) -> bool:
-    """Tell whether there is another kind of connection, or one more or less, which is made anew with all upon it."""
-    return (old.stream.tenant, old.stream.mqtt_enabled) != (new.stream.tenant, new.stream.mqtt_enabled)
-
-
-def check_endpoint(old: ProcessorSettings, new: ProcessorSettings) -> None:
-    """Raise ConfigurationError where another address of the metrics cannot be had, before anything is changed."""
-    host, port = new.metrics.http_host, new.metrics.http_port
-    if port and (host, port) != (old.metrics.http_host, old.metrics.http_port) and not is_free(host, port):
-        raise ConfigurationError(f"metrics: nothing can listen on {host} port {port}, it may be taken")
 
 
 def _no_change() -> JsonValue:
