@@ -272,7 +272,7 @@ def test_it_begins_anew_and_stops(bench: Bench) -> None:
     assert bench.refusal("restart", 0)[0] == "invalid"
     assert bench.refusal("stop", reason="none")[0] == "invalid"
     assert bench.result("stop") == {"is_stopping": True}
-    assert bench.desk.wait_for_state("offline").reason == "stopped"
+    assert bench.desk.wait_for_state("offline").reason == "stopped by a command"
     wait_until(lambda: bench.instance.has_ended, "the program has ended")
 
 
