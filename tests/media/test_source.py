@@ -4,28 +4,9 @@ from pathlib import Path
 import pytest
 
 from nvr.core.errors import ConfigurationError, NvrError, StreamError, UnsupportedError
-from nvr.media.source import SourceOptions, file_path, is_file, open_source
+from nvr.media.source import SourceOptions, open_source
 
 OPTIONS = SourceOptions("tcp", open_timeout_s=2, read_timeout_s=2)
-
-
-@pytest.mark.parametrize(
-    ("uri", "answer"),
-    [
-        ("video.mp4", True),
-        ("/videos/a b.mp4", True),
-        ("file:///videos/a%20b.mp4", True),
-        ("rtsp://host/1", False),
-        ("rtmps://user:pass@host/1", False),
-        ("ftp://host/1", False),
-    ],
-)
-def test_tells_files_from_what_is_on_the_network(uri: str, answer: bool) -> None:
-    assert is_file(uri) is answer
-
-
-def test_a_file_uri_is_a_path() -> None:
-    assert file_path("file:///videos/a%20b.mp4") == Path("/videos/a b.mp4")
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from urllib.parse import quote, unquote, urlsplit
 
 from nvr.core.clock import Clock
 from nvr.core.errors import ConfigurationError, CredentialsError, NvrError
+from nvr.core.source_uri import is_device, is_file
 from nvr.discovery.onvif import Contact, OnvifDevice, OnvifOptions, ask_devices
 from nvr.discovery.probe_match import DiscoveredDevice, printable
 from nvr.discovery.soap import Credentials
 from nvr.discovery.ws_discovery import DiscoveryOptions, discover
 from nvr.media.probe import Probed, ProbeOptions, ProbeResult, probe_all
-from nvr.media.source import display_name, is_device, is_file
+from nvr.media.source import display_name
 
 ONVIF_SCHEME = "onvif://"
 

@@ -14,10 +14,11 @@ from av.container import InputContainer
 
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import CancelledError, NvrError, StreamError, UnsupportedError
+from nvr.core.source_uri import is_file
 from nvr.media.demuxer import DemuxCounters, Demuxer
 from nvr.media.packet import MediaPacket
 from nvr.media.parameters import StreamParameters, read_parameters
-from nvr.media.source import SourceOptions, display_name, is_file, open_source, translate_error
+from nvr.media.source import SourceOptions, display_name, open_source, translate_error
 
 MAX_PARALLEL = 16
 

@@ -4,13 +4,14 @@ import errno
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer
 
 from nvr.core.errors import ConfigurationError, CredentialsError, NvrError, StreamError, UnsupportedError
 from nvr.core.masking import mask_credentials
+from nvr.core.source_uri import device_path, file_path, is_device, is_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +70,8 @@ one connects to would choose between them."""
 _METADATA_ERRORS = "replace"
 """A camera may call its stream by a name in Latin-1."""
 
-_V4L2 = "v4l2://"
-_DEVICES = "/dev/video"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-def is_device(uri: str) -> bool:
-    """Tell whether a URI names a V4L2 device, such as a USB camera."""
-    return uri.lower().startswith(_V4L2) or uri.startswith(_DEVICES)
-
-
-def is_file(uri: str) -> bool:
-    """Tell whether a URI names a file on this machine rather than a device or something on the network."""
-    return ("://" not in uri and not is_device(uri)) or uri.lower().startswith("file://")
-
-
-def file_path(uri: str) -> Path:
-    """Return the path that a `file:` URI or a plain path names."""
-    return Path(unquote(uri[len("file://") :])) if uri.lower().startswith("file://") else Path(uri)
 
 
 def display_name(uri: str) -> str:
@@ -117,9 +101,12 @@ def open_source(uri: str, options: SourceOptions) -> InputContainer:
         if is_file(uri):
             return _open_file(file_path(uri))
         if is_device(uri):
-            device = uri[len(_V4L2) :] if uri.lower().startswith(_V4L2) else uri
             return av.open(
-                device, mode="r", format="video4linux2", timeout=_timeout(options), metadata_errors=_METADATA_ERRORS
+                device_path(uri),
+                mode="r",
+                format="video4linux2",
+                timeout=_timeout(options),
+                metadata_errors=_METADATA_ERRORS,
             )
         if uri.partition("://")[0] not in _NETWORK_PROTOCOLS:
             raise UnsupportedError(

@@ -17,6 +17,7 @@ from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import ConfigurationError, NvrError, StreamError, UnsupportedError
 from nvr.core.log_context import log_fields
 from nvr.core.rate import RateMeter
+from nvr.core.source_uri import is_file
 from nvr.core.throttle import ThrottledLog
 from nvr.events.schema import TimestampSource
 from nvr.media.adaptive_decoder import DecodeCounters, DecodeSettings
@@ -27,7 +28,7 @@ from nvr.media.frame import Frame
 from nvr.media.motion_gate import Grid
 from nvr.media.packet import MediaPacket
 from nvr.media.packet_ring import DEFAULT_BYTES, DEFAULT_SECONDS, PacketRing
-from nvr.media.source import SourceOptions, display_name, is_file, open_source, translate_error
+from nvr.media.source import SourceOptions, display_name, open_source, translate_error
 
 logger = logging.getLogger(__name__)
 

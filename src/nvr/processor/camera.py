@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from nvr.config.camera import CameraConfig
 from nvr.config.processor import StreamProcessorConfig
 from nvr.core.clock import Clock
+from nvr.core.source_uri import is_file
 from nvr.media.adaptive_decoder import DecodeSettings
 from nvr.media.decode_worker import FrameSink
 from nvr.media.decoder import check_hwaccel
@@ -14,7 +15,6 @@ from nvr.media.health import CameraHealth, HealthSample
 from nvr.media.motion_gate import Grid
 from nvr.media.packet_ring import DEFAULT_SECONDS, PacketRing
 from nvr.media.picture_health import PictureHealth, PictureVerdict
-from nvr.media.source import is_file
 from nvr.media.stream import CameraStream, IngestSettings, StreamState, StreamStats
 from nvr.processor.health_watch import sample_of
 from nvr.processor.tally import CameraTally
