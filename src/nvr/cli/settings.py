@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nvr.cli import options
+from nvr.cli.named_paths import check_recordings, check_sources
 
 if TYPE_CHECKING:
     from nvr.config.overrides import Override
@@ -61,10 +62,12 @@ def from_uris(
     """Return the cameras that the command line names, in place of those of the file; nothing where it names none.
 
     Raises:
-        ConfigurationError: URIs and a stream server are both given, or a number without a server.
+        ConfigurationError: URIs and a stream server are both given, or a number without a server, or a file that is
+            named is not there.
     """
     from nvr.config.overrides import Override
 
+    check_sources(uris or [])
     named = options.stream_uris(uris, n, stream_server)
     if named is None:
         return ()
@@ -89,9 +92,15 @@ def max_fps(rate: float | None) -> "tuple[Override, ...]":
 
 
 def recording(root: Path | None, mode: str | None) -> "tuple[Override, ...]":
-    """Return the settings of `--recordings` and `--record`; who names only a folder wants something in it."""
+    """Return the settings of `--recordings` and `--record`; who names only a folder wants something in it.
+
+    Raises:
+        ConfigurationError: The folder is not there.
+    """
     from nvr.config.overrides import Override
 
+    if root is not None:
+        check_recordings(root)
     given = from_flags({"storage.root": ("--recordings", root), "storage.mode": ("--record", mode)})
     if root is None or mode is not None:
         return given
