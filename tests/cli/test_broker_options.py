@@ -8,11 +8,13 @@ import typer.main
 from typer.testing import CliRunner
 
 from nvr.app.site.running_file import RunningFile, RunningInfo
+from nvr.bus.local_broker import free_port
 from nvr.cli import settings
 from nvr.cli.broker_options import Asked, find_broker
 from nvr.cli.main import app
 from nvr.config.overrides import Override
 from nvr.core.errors import ConfigurationError
+from tests.cli.conftest import Nvr
 
 
 @pytest.fixture
@@ -100,3 +102,17 @@ def test_ctl_refuses_an_unknown_tenant_before_it_looks_for_a_broker(file: Path) 
     error = CliRunner().invoke(app, ["ctl", "--config", str(file), "--tenant", "acne", "ping"]).exception
     assert isinstance(error, ConfigurationError)
     assert "did you mean acme?" in str(error)
+
+
+@pytest.mark.parametrize(("command", "status"), [(["status"], 2), (["top", "--once"], 2), (["ctl", "ping"], 1)])
+def test_where_no_broker_was_named_it_is_said_that_nvr_up_does_not_run_either(
+    nvr: Nvr, command: list[str], status: int, tmp_path: Path
+) -> None:
+    environment = {"RUNTIME_DIRECTORY": str(tmp_path), "NVR_BROKER__PORT": str(free_port())}
+    ended = nvr(*command, **environment)
+    assert ended.returncode == status
+    assert "cannot be reached" in ended.stderr
+    assert "no `nvr up` runs here: start it, or name a broker with --mqtt-host" in ended.stderr
+    named = nvr(*command, **environment, NVR_BROKER__HOST="127.0.0.1")
+    assert named.returncode == status
+    assert "nvr up" not in named.stderr

@@ -3,12 +3,14 @@
 import functools
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nvr.cli import options, settings
+from nvr.core.errors import BrokerError
 from nvr.core.names import check_known_tenant
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class Found:
     """What signs commands."""
     tenants: Sequence[str | None]
     """Whose instances there may be; None is the default tenant."""
+    is_guess: bool
+    """Nothing names a broker and no `nvr up` runs here: it is the usual one."""
 
 
 def with_broker_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -102,4 +106,17 @@ def find_broker(asked: Asked, tenant: str | None) -> Found:
     # on another broker there may be more than one file tells of
     if tenant is not None and (asked.config is not None or (running is not None and running.is_private_broker)):
         check_known_tenant(tenant, {*tenants, *(each.name for each in site.tenants)})
-    return Found(broker, site.control.key, tenants)
+    return Found(broker, site.control.key, tenants, is_guess=running is None and site.broker.host is None)
+
+
+@contextmanager
+def explains_guess(found: Found) -> Iterator[None]:
+    """Where a broker that nobody named does not answer, say what else there is not, and what to do."""
+    try:
+        yield
+    except BrokerError as error:
+        if not found.is_guess:
+            raise
+        raise BrokerError(
+            f"{error}, and no `nvr up` runs here: start it, or name a broker with --mqtt-host or the --config that does"
+        ) from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nvr.cli.broker_options import Asked, find_broker
+from nvr.cli.broker_options import Asked, explains_guess, find_broker
 from nvr.cli.ctl_text import cameras_text, lines_of, sources_of, to_json
 from nvr.core.errors import ConfigurationError
 
@@ -62,7 +62,8 @@ def run(
 
     found = find_broker(site.asked, site.tenant)
     told = dict(params or {})
-    with ControlClient(found.broker, tenant=site.tenant, key=found.key, issuer=_issuer()) as client:
+    talks = ControlClient(found.broker, tenant=site.tenant, key=found.key, issuer=_issuer())
+    with explains_guess(found), talks as client:
         targets = audience.instances or (_only_instance(client) if needs_one else ("*",))
         replies = client.send(
             command, told, targets=targets, source_ids=audience.source_ids, timeout_s=audience.timeout_s

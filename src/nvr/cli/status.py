@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvr.cli import options
-from nvr.cli.broker_options import Asked, find_broker, with_broker_options
+from nvr.cli.broker_options import Asked, explains_guess, find_broker, with_broker_options
 from nvr.cli.logs import setup_logging
 from nvr.core.errors import BrokerError
 
@@ -37,7 +37,8 @@ def status(
     setup_logging(verbose, quiet_level="ERROR")
     found = find_broker(asked, tenant)
     try:
-        with Observer(found.broker, found.tenants if tenant is None else (tenant,)) as observer:
+        tenants = found.tenants if tenant is None else (tenant,)
+        with explains_guess(found), Observer(found.broker, tenants) as observer:
             view, address = view_of(observer.observations()), observer.address
     except BrokerError as error:
         typer.secho(f"nvr: {error}", fg=typer.colors.RED, err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvr.cli import options
-from nvr.cli.broker_options import Asked, find_broker, with_broker_options
+from nvr.cli.broker_options import Asked, explains_guess, find_broker, with_broker_options
 from nvr.cli.logs import setup_logging
 from nvr.cli.status import EXIT_UNREACHABLE, PIPE_WIDTH, to_json
 from nvr.core.errors import BrokerError
@@ -46,7 +46,8 @@ def top(
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     found = find_broker(asked, tenant)
     try:
-        with Observer(found.broker, found.tenants if tenant is None else (tenant,)) as observer:
+        tenants = found.tenants if tenant is None else (tenant,)
+        with explains_guess(found), Observer(found.broker, tenants) as observer:
             if once or as_json or not sys.stdout.isatty():
                 observer.wait_for_metrics(METRICS_WAIT_S)
                 _show_once(observer, console, as_json=as_json)
