@@ -55,7 +55,7 @@ class HealthCounters:
     broken: int = 0
     """Packets that came incomplete or that the decoder refused."""
     reconnects: int = 0
-    """Connections that failed or broke."""
+    """Connections that broke after they had brought video; tries that failed are none."""
     timestamp_breaks: int = 0
 
 

@@ -172,7 +172,7 @@ class HealthMonitor:
         yield "breaks", f"time stamps jumped {breaks} times in a minute" if is_over else "", 0.0
         reconnects = counters.reconnects - before.reconnects
         is_over = self._is_over("reconnects", reconnects, limits.reconnects)
-        yield "reconnects", f"the connection failed or broke {reconnects} times in a minute" if is_over else "", 0.0
+        yield "reconnects", f"the connection broke {reconnects} times in a minute" if is_over else "", 0.0
         lost = counters.lost - self._before(now_s, WINDOW_S)[1].lost
         is_over = self._is_over("lost", lost, limits.lost_packets)
         yield "lost", f"{lost} packets were gone before they were read" if is_over else "", 0.0

@@ -109,6 +109,8 @@ class StreamStats:
     """What became of it."""
     decoded_fps: float = 0.0
     """Frames decoded per second, over the last seconds."""
+    breaks: int = 0
+    """Of the failures, connections that broke after they had brought video."""
     is_asleep: bool = False
     """Whether only key frames are decoded, since nothing moves."""
     gop_s: float = 0.0
@@ -172,7 +174,8 @@ class CameraStream:
         self._active_s = self._connected_s = 0.0
         self._newest: MediaPacket | None = None
         self._counters = DemuxCounters()
-        self._sessions = self._failures = 0
+        self._sessions = self._failures = self._breaks = 0
+        self._has_video = False
         self._next_session = self._next_sequence = 0
         self._clock_error_s: float | None = None
         self._last_error: str | None = None
@@ -225,6 +228,7 @@ class CameraStream:
             demuxed=replace(self._counters),
             decoding=decoding,
             decoded_fps=0.0 if worker is None else worker.fps(),
+            breaks=self._breaks,
             is_asleep=worker is not None and worker.is_asleep,
             gop_s=0.0 if worker is None else worker.gop_s,
             timestamp_source=None if newest is None else newest.timestamp_source,
@@ -316,6 +320,7 @@ class CameraStream:
                 self._phase = StreamState.PAUSED
                 self._may_play.wait()
             self._phase = StreamState.CONNECTING
+            self._has_video = False
             self._session_ended.clear()
             if self._is_stopping.is_set():
                 break
@@ -355,6 +360,7 @@ class CameraStream:
 
     def _note_failure(self, error: NvrError) -> None:
         self._failures += 1
+        self._breaks += self._has_video
         self._last_error = str(error)
         self._phase = StreamState.OFFLINE
         if not self._is_stopping.is_set():
@@ -365,6 +371,7 @@ class CameraStream:
         self._last_error = str(error)
         self._trouble.report(f"camera {self.source_id}: {error}")
         if not isinstance(error, UnsupportedError):
+            self._breaks += 1
             self.reconnect()
 
     def _play_safely(self) -> None:
@@ -422,6 +429,7 @@ class CameraStream:
 
     def _note(self, packet: MediaPacket) -> None:
         self._newest = packet
+        self._has_video = True
         self._active_s = packet.received_s
         self._rate.count(packet.received_s)
         if packet.is_keyframe:

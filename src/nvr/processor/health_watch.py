@@ -142,6 +142,6 @@ def _counters(stats: StreamStats) -> HealthCounters:
         skipped=stats.decoding.skipped,
         lost=stats.decoding.lost,
         broken=stats.broken_packets,
-        reconnects=stats.failures,
+        reconnects=stats.breaks,
         timestamp_breaks=stats.demuxed.timestamp_breaks,
     )
