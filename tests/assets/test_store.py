@@ -109,8 +109,10 @@ def test_a_corrupted_download_leaves_nothing(site: Site, tmp_path: Path) -> None
 def test_a_broken_download_leaves_nothing_and_says_what_to_do(site: Site, tmp_path: Path) -> None:
     site.cut_after = [100_000] * 9
     site.has_ranges = False
-    with pytest.raises(DownloadError, match=r"tiny could not be fetched: .*by hand and put it at .*/models/tiny\.onnx"):
+    with pytest.raises(DownloadError, match=r"by hand and put it at .*/models/tiny\.onnx") as caught:
         make_store(tmp_path).get(entry_for(site.url, DATA))
+    assert "tiny could not be fetched: 127.0.0.1: peer closed connection" in str(caught.value)
+    assert site.url not in str(caught.value), "each start of each processor tells it: it is to be short"
     assert leftovers(tmp_path / "cache") == []
 
 

@@ -149,6 +149,23 @@ def test_a_goodbye_amid_a_flood_is_heard_and_no_last_will_follows(mosquitto: Loc
     assert [each for each in wills if each != b"x"] == [b"0", b"1", b"2", b"3", b"4"]
 
 
+def test_the_log_tells_the_connections_of_a_process_apart_and_how_one_was_lost(
+    mosquitto: LocalBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "nvr.bus.connection")
+    address = f"127.0.0.1:{mosquitto.port}"
+    connection = MqttConnection(config_of(mosquitto), purpose="events")
+    connection.start()
+    try:
+        assert connection.wait_connected(DEADLINE_S)
+        mosquitto.stop()
+        wait_until(lambda: f"events: lost broker {address}" in caplog.text, "the loss is told")
+    finally:
+        connection.stop()
+    assert f"events: connected to broker {address}" in caplog.messages
+    assert f"events: lost broker {address}: the connection broke or was ended by the broker" in caplog.messages
+
+
 def test_a_handler_that_raises_costs_its_message_only(mosquitto: LocalBroker, caplog: pytest.LogCaptureFixture) -> None:
     received = list[bytes]()
 

@@ -1,6 +1,8 @@
 """The agent over a real broker; what it steers obeys the Protocols and is told what to do by the test."""
 
+import io
 import json
+import logging
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ from nvr.config.operations import ControlConfig
 from nvr.control.agent import ControlAgent
 from nvr.control.handlers import Request
 from nvr.control.signing import signed
+from nvr.core.log_format import TextFormatter
 from nvr.events.command import Command
 from tests.control.conftest import Desk, Instance, StartInstance
 from tests.waiting import DEADLINE_S, wait_until
@@ -175,6 +178,28 @@ def test_what_a_handler_raises_by_mistake_is_answered_and_the_next_command_works
     assert (ack.error.type, ack.error.reason) == ("failed", "ZeroDivisionError: a mistake of ours")
     assert "Traceback" in caplog.text
     assert desk.ask(Command(command="ping", command_id="2")).status == "completed"
+
+
+@pytest.mark.usefixtures("instance")
+def test_the_log_tells_each_command_with_its_id_once_and_questions_only_to_who_wants_all(desk: Desk) -> None:
+    lines, log = io.StringIO(), logging.getLogger("nvr.control.agent")
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(TextFormatter())
+    log.addHandler(handler)
+    before = log.level
+    log.setLevel("DEBUG")
+    try:
+        desk.ask(Command(command="ping", command_id="c5ad"))
+        desk.ask(Command(command="pause", command_id="77e1"))
+        wait_until(lambda: "pause: done" in lines.getvalue(), "both are in the log")
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+    ping, pause = lines.getvalue().splitlines()
+    assert " DEBUG " in ping
+    assert " INFO " in pause
+    assert ping.endswith(" ms command_id=c5ad")
+    assert (ping.count("c5ad"), pause.count("77e1")) == (1, 1)
 
 
 def test_a_result_that_has_no_json_is_an_error(instance: Instance, desk: Desk) -> None:

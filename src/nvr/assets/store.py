@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -152,9 +153,7 @@ class AssetStore:
                 else:
                     return located.path
             if self._is_offline:
-                raise OfflineError(
-                    f"{entry.name} is not here and NVR_OFFLINE is set: {self._by_hand(entry, entry.url)}"
-                )
+                raise OfflineError(f"{entry.name} is not here and NVR_OFFLINE is set: {self._by_hand(entry)}")
             return self._fetch(entry, progress, is_cancelled)
 
     def verify(self, entry: AssetEntry, path: Path, *, should_record: bool = True) -> None:
@@ -220,7 +219,12 @@ class AssetStore:
                 is_cancelled=is_cancelled,
             )
         except DownloadError as error:
-            raise DownloadError(f"{entry.name} could not be fetched: {error}; {self._by_hand(entry, 'it')}") from error
+            # told at each start of each processor: the whole address is in `nvr models list --json`
+            reason = str(error).replace(entry.url, urlsplit(entry.url).hostname or entry.url)
+            raise DownloadError(
+                f"{entry.name} could not be fetched: {reason}; try `nvr models pull {entry.name}`, "
+                f"or fetch it by hand and put it at {self._cache_dir / entry.path}"
+            ) from error
         trouble = structure_trouble(part, entry.path.suffix)
         if trouble is not None and entry.sha256 is None:
             raise DownloadError(f"{entry.name}: what came from {entry.url} was removed: {trouble}")
@@ -238,9 +242,9 @@ class AssetStore:
             return False
         return True
 
-    def _by_hand(self, entry: AssetEntry, what: str) -> str:
+    def _by_hand(self, entry: AssetEntry) -> str:
         return (
-            f"fetch {what} by hand and put it at {self._cache_dir / entry.path}, "
+            f"fetch {entry.url} by hand and put it at {self._cache_dir / entry.path}, "
             f"or set NVR_ASSETS_DIR to a folder that holds {entry.path}"
         )
 

@@ -51,6 +51,12 @@ UNSUBSCRIBE_S = 0.2
 RECONNECT_MIN_S = 1
 RECONNECT_MAX_S = 8
 
+_LOST = {
+    "Unspecified error": "the connection broke or was ended by the broker",
+    "Keep alive timeout": "it does not answer any more",
+}
+"""What paho means by the names that it takes from MQTT 5 for the end of a connection."""
+
 
 class MqttConnection:
     """Publish and subscribe; both may be called from any thread, before and after the broker is there."""
@@ -64,6 +70,7 @@ class MqttConnection:
         on_connect: ConnectHandler | None = None,
         keepalive_s: int = KEEPALIVE_S,
         clock: Clock | None = None,
+        purpose: str = "",
     ) -> None:
         """Prepare the connection; nothing is sent before `start`.
 
@@ -74,12 +81,14 @@ class MqttConnection:
             on_connect: Called after each connect, the first one too; what it raises is logged.
             keepalive_s: The broker hears from us at least so often.
             clock: For the reports about trouble.
+            purpose: What the log calls it, where a process has several to the same broker.
 
         Raises:
             ConfigurationError: A certificate file is absent or none.
         """
         self._address = f"{broker.host}:{broker.port}"
         self._broker = broker
+        self._prefix = f"{purpose}: " if purpose else ""
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, reconnect_on_failure=True)
         if broker.username is not None:
             password = None if broker.password is None else broker.password.get_secret_value()
@@ -262,7 +271,7 @@ class MqttConnection:
             client.subscribe(subscriptions)
         else:
             self._subscribed.set()
-        logger.info("connected to broker %s", self._address)
+        logger.info("%sconnected to broker %s", self._prefix, self._address)
         self._connected.set()
         try:
             if self._on_connected is not None:
@@ -288,11 +297,11 @@ class MqttConnection:
         with self._lock:
             self._pending_qos0.clear()
         if self._is_started and was_connected:
-            self._note_error(f"lost broker {self._address}: {reason}")
+            self._note_error(f"lost broker {self._address}: {_LOST.get(reason.getName(), reason)}")
 
     def _note_error(self, sentence: str) -> None:
         self._last_error = sentence
-        self._trouble.report(sentence)
+        self._trouble.report(f"{self._prefix}{sentence}")
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401 - paho's signature
         self._trouble.report(f"broker {self._address} delivered a message that nobody subscribed ({message.mid})")

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -174,7 +174,8 @@ class ControlAgent:
             self._has_ended.wait_for(lambda: not self._in_work, timeout_s)
             unfinished = tuple(self._in_work)
         for work in unfinished:
-            self._end(work, None, CommandError(type="timeout", reason="the instance stopped before it had ended"))
+            with _about(work.command):
+                self._end(work, None, CommandError(type="timeout", reason="the instance stopped before it had ended"))
         self._quick.stop(left_s())
         self._slow.stop(left_s())
         if self._audit is not None:
@@ -280,8 +281,7 @@ class ControlAgent:
     def _carry_out(self, work: _Work) -> None:
         if work not in self._in_work:  # it was answered for when the instance stopped
             return
-        command_id = work.command.command_id
-        with nullcontext() if command_id is None else log_fields(command_id=command_id[:40]):
+        with _about(work.command):
             self._carry_out_now(work)
 
     def _carry_out_now(self, work: _Work) -> None:
@@ -301,7 +301,7 @@ class ControlAgent:
         self._on_done()
 
     def _end(self, work: _Work, result: JsonValue, error: CommandError | None) -> None:
-        """Answer for good, once."""
+        """Answer for good, once; the caller has said which command the log is about."""
         command, instance_id = work.command, work.instance_id
         duration_ms = 1000 * (self._clock.monotonic() - work.received_s)
         ack = self._answers.last_word(command, instance_id, result, error, duration_ms)
@@ -315,10 +315,11 @@ class ControlAgent:
             self._in_work.remove(work)
             self._has_ended.notify_all()
         self._answers.write_down(command, instance_id, "completed", error, duration_ms)
-        if error is None:
-            logger.info("%s: done in %.0f ms", _name(command), duration_ms)
+        if error is not None:
+            logger.warning("%s: %s, %s", command.command, error.type, error.reason)
         else:
-            logger.warning("%s: %s, %s", _name(command), error.type, error.reason)
+            level = logging.DEBUG if COMMANDS[command.command].is_question else logging.INFO
+            logger.log(level, "%s: done in %.0f ms", command.command, duration_ms)
 
     def _refuse(self, command: Command, instance_id: str, refusal: NvrError, received_s: float) -> bytes:
         """Answer a command that is not carried out; returns the answer."""
@@ -358,6 +359,11 @@ def _request(work: _Work) -> Request:
     command = work.command
     is_named = work.instance_id in command.target_instances
     return Request(command.command, work.parameters, command.source_ids, is_for_all=not is_named)
+
+
+def _about(command: Command) -> AbstractContextManager[None]:
+    """Let what is logged carry the id of a command."""
+    return nullcontext() if command.command_id is None else log_fields(command_id=command.command_id[:40])
 
 
 def _name(command: Command) -> str:

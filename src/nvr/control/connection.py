@@ -262,6 +262,7 @@ class InstanceConnection:
             on_connect=lambda: self._connected(mqtt),
             keepalive_s=self._keepalive_s,
             clock=self._clock,
+            purpose="control",
         )
         kind = TopicKind.STATUS
         mqtt.subscribe(self._topics.status(instance_id), lambda _, payload: self._hear_own(mqtt, payload), kind.qos)

@@ -164,7 +164,7 @@ class Outlets:
         if config.jsonl_path is not None:
             self._sinks.append(JsonLinesSink(config.jsonl_path, clock))
         if config.mqtt_enabled:
-            self._connection = MqttConnection(config.broker, clock=clock)
+            self._connection = MqttConnection(config.broker, clock=clock, purpose="events")
             prefix = detections_prefix(config.tenant, config.mqtt_topic_prefix)
             self._sinks.append(MQTTDetectionSink(self._connection, prefix, qos=config.mqtt_qos, clock=clock))
             self._announce_on(self._connection, TopicKind.TRACKS)
