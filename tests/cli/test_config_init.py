@@ -253,3 +253,14 @@ def test_silent_cameras_can_be_left_out_or_believed(tmp_path: Path, monkeypatch:
     assert not (tmp_path / "nvr.yaml").exists()
     assert CliRunner().invoke(app, [*command, "enabled"]).exit_code == 0
     assert load_config(tmp_path / "nvr.yaml").cameras[0].enabled
+
+
+@pytest.mark.camera
+def test_a_silent_camera_that_is_left_out_is_named(site: CameraSite, tmp_path: Path) -> None:
+    silent = f"rtsp://{ENCODED}@127.0.0.1:1/nothing"
+    done = run(tmp_path, "--yes", "--model", "motion", "--unanswered", "skip", site.address(0), silent)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [left_out] = [line for line in done.stdout.splitlines() if line.startswith("left out: ")]
+    assert left_out.endswith("(rtsp://***@127.0.0.1:1/nothing), which did not answer")
+    assert ENCODED not in done.stdout
+    assert [camera.uri for camera in load_config(tmp_path / "nvr.yaml").cameras] == [site.address(0)]

@@ -154,6 +154,7 @@ def test_programs_get_json(nvr_ctl: Run) -> None:
     assert (told["command"], told["missing_source_ids"]) == ("pause", [])
     assert reply["result"] == {"source_ids": [2]}
     assert (reply["instance_id"], reply["status"], reply["error"]) == ("gate", "completed", None)
+    assert json.loads(nvr_ctl("--json", "pause", "-s", "2"))["command"] == "pause"
     told = json.loads(nvr_ctl("pause", "-s", "9", "--json", status=1))
     assert told["missing_source_ids"] == [9]
 

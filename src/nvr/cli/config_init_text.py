@@ -51,8 +51,8 @@ def as_json(cameras: Sequence[FoundCamera], written: Path | None, config: Config
     return json.dumps(document, indent=2)
 
 
-def next_step(path: Path, config: ConfigText) -> Text:
-    """Return what was written, and what to do now."""
+def next_step(path: Path, config: ConfigText, left_out: Sequence[FoundCamera]) -> Text:
+    """Return what was written, which silent cameras were not, and what to do now."""
     lines = [f"written: {path}"]
     if config.secrets:
         folder = path.parent / Path(next(iter(config.secrets))).parent
@@ -60,8 +60,14 @@ def next_step(path: Path, config: ConfigText) -> Text:
         lines += [f"written: {folder}, {files} with passwords that only you can read"]
     elif config.is_secret:
         lines += ["it holds passwords: only you can read it"]
+    lines += [f"left out: {_called(camera)}, which did not answer" for camera in left_out]
     option = "" if path == Path("nvr.yaml") else f" --config {path}"
     return Text("\n".join([*lines, f"next: nvr up{option}"]))
+
+
+def _called(camera: FoundCamera) -> str:
+    address = printable_line(camera.shown_uri)
+    return f"{printable_line(camera.name)} ({address})" if camera.name else address
 
 
 def _camera(camera: FoundCamera) -> dict[str, object]:

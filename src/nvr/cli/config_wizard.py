@@ -111,16 +111,19 @@ class Wizard:
         if not request.as_json:
             self._console.print(camera_table(cameras) if cameras else "No camera was found.")
         config: ConfigText | None = None
+        left_out = list[FoundCamera]()
         if request.writes and cameras:
             plan = self._ask_plan(cameras, settings) if request.asks else unasked_plan(cameras, settings, request)
             if not plan.cameras:
                 raise StreamError("no camera to write: nothing was written")
+            written = [each.found for each in plan.cameras]
+            left_out = [each for each in cameras if each.uri and not each.answers and each not in written]
             config = render(plan, request.out.name)
             write_config(config, request.out, force=request.force)
         if request.as_json:
             typer.echo(as_json(cameras, None if config is None else request.out, config))
         elif config is not None:
-            self._console.print(next_step(request.out, config))
+            self._console.print(next_step(request.out, config, left_out))
         if not cameras:
             raise StreamError("no camera was found: give an address, such as rtsp://192.0.2.10/stream1")
 

@@ -31,6 +31,7 @@ def ctl(
     context: typer.Context,
     asked: Asked,
     tenant: options.Tenant = None,
+    as_json: AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Command running instances: pause, add cameras, change the model, record, and more.
@@ -41,7 +42,7 @@ def ctl(
     with an error or not at all.
     """
     setup_logging(verbose, quiet_level="ERROR")
-    context.obj = Site(asked, tenant)
+    context.obj = Site(asked, tenant, as_json)
 
 
 @app.command()

@@ -29,6 +29,8 @@ class Site:
 
     asked: Asked
     tenant: str | None
+    as_json: bool
+    """`--json` stood before the command, where some look for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def run(
             command, told, targets=targets, source_ids=audience.source_ids, timeout_s=audience.timeout_s
         )
     missing = _missing(replies, audience.source_ids)
-    if audience.as_json:
+    if audience.as_json or site.as_json:
         typer.echo(to_json(command, replies, missing))
     else:
         where = f"broker {found.broker.host}:{found.broker.port}" + (f", tenant {site.tenant}" if site.tenant else "")
