@@ -101,7 +101,8 @@ class ModelsSection(BaseModel):
     )
     inference_threads: Annotated[int, Field(ge=1, le=64)] | None = Field(
         default=None,
-        description="Copies of the model, with a thread each, where it runs on a CPU; none: one per core, at most 4.",
+        description="Copies of the model, with a thread each, where it runs on a CPU; none: one per core, at most 4, "
+        "and of several processors of `nvr up` each its part.",
     )
 
 

@@ -76,8 +76,39 @@ def test_each_instance_has_a_port_for_its_figures_and_its_part_of_the_cores() ->
     assert {each.config.models.inference_threads for each in found.instances} == {2}
     [alone] = plan(site(processors={"count": 1})).instances
     assert alone.config.models.inference_threads is None
+    [first] = plan(site(1, processors={"count": 2})).instances
+    assert first.config.models.inference_threads == 1, "another one may follow"
+
+
+@pytest.mark.parametrize(("count", "n_cores"), [(2, 2), (4, 8), ("auto", 2), ("auto", 16)])
+def test_cameras_that_come_and_go_change_no_part_of_the_cores(count: object, n_cores: int) -> None:
+    found = None
+    parts: dict[str, set[int | None]] = {}
+    for n_cameras in (0, 1, 2, 8, 3, 1, 0):
+        found = plan(site(n_cameras, processors={"count": count}), n_cores, before=found)
+        for each in found.instances:
+            parts.setdefault(each.name, set()).add(each.config.models.inference_threads)
+    assert [len(threads) for threads in parts.values()] == [1] * len(parts)
+
+
+def test_a_running_instance_keeps_its_part_of_the_cores_and_a_new_one_has_that_of_now() -> None:
+    before = plan(site(1))
+    one = [{"uri": "rtsp://host/0"}]
+    tenants = {"tenants": [{"name": "acme"}], "cameras": [*one, {"uri": "rtsp://host/1", "tenant": "acme"}]}
+    for sections in (
+        {"processors": {"count": 2}},
+        {"cameras": [*one, {"uri": "rtsp://h/1", "processor": "gpu"}]},
+        tenants,
+    ):
+        after = plan(site(2, **sections), before=before)
+        assert [each.config.models.inference_threads for each in after.instances] == [None, 1]
+
+
+def test_who_says_how_many_threads_is_obeyed_and_who_says_it_no_more_has_the_part_again() -> None:
     asked = plan(site(processors={"count": 2}, models={"inference_threads": 3}))
     assert {each.config.models.inference_threads for each in asked.instances} == {3}
+    after = plan(site(processors={"count": 2}), before=asked)
+    assert {each.config.models.inference_threads for each in after.instances} == {1}
 
 
 def test_ports_do_not_run_out() -> None:
@@ -88,7 +119,7 @@ def test_ports_do_not_run_out() -> None:
 @given(st.integers(0, 12), st.integers(1, 5), st.integers(0, 12), st.integers(1, 5))
 def test_every_camera_runs_once_whatever_was_before(n_before: int, k_before: int, n_after: int, k_after: int) -> None:
     before = plan(site(n_before, processors={"count": k_before}))
-    after = plan(site(n_after, processors={"count": k_after}), placed=before.placed)
+    after = plan(site(n_after, processors={"count": k_after}), before=before)
     running = [source_id for each in after.instances for source_id in each.source_ids]
     assert sorted(running) == list(range(n_after))
     assert after.moves == 0

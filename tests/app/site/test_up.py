@@ -211,6 +211,30 @@ def test_cameras_come_and_go_with_the_file_and_the_others_miss_nothing(tmp_path:
             listener.close()
 
 
+def test_a_camera_for_which_a_second_processor_begins_costs_the_first_one_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "nvr.yaml"
+    settings = "models: {model_id: motion}\nstreams: {max_fps: null}\nwall: {enabled: false}\nprocessors: {count: 2}\n"
+
+    def write(uris: list[str]) -> None:
+        part = tmp_path / "part"
+        part.write_text(settings + "cameras:\n" + "".join(f"  - {{uri: '{uri}', decode: all}}\n" for uri in uris))
+        part.replace(config)
+
+    with cameras(2) as uris:
+        write(uris[:1])
+        with nvr_up(tmp_path) as up:
+            listener = up.listener()
+            listener.wait_for({0})
+            write(uris)
+            listener.wait_for({1})
+            up.wait_for_line("processor-2 was started")
+            listener.wait_for({0}, since_s=time.monotonic() + 0.5)
+            frame_ids = [event.frame_id for event in listener.events(0)]
+            assert frame_ids == list(range(frame_ids[0], frame_ids[0] + len(frame_ids)))
+            assert "begins anew" not in up.output
+            listener.close()
+
+
 def test_a_camera_keeps_its_number_over_restarts(tmp_path: Path) -> None:
     config = tmp_path / "nvr.yaml"
     settings = "models: {model_id: motion}\nwall: {enabled: false}\ncameras:\n"

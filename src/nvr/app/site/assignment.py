@@ -56,7 +56,12 @@ def instance_count(wanted: int | None, n_cores: int, n_cameras: int) -> int:
         n_cores: Of the machine.
         n_cameras: To be shared by them.
     """
-    return min(max(1, n_cores // CORES_PER_INSTANCE) if wanted is None else wanted, n_cameras)
+    return min(most_instances(wanted, n_cores), n_cameras)
+
+
+def most_instances(wanted: int | None, n_cores: int) -> int:
+    """Return how many instances there are where there are cameras enough; as for `instance_count`."""
+    return max(1, n_cores // CORES_PER_INSTANCE) if wanted is None else wanted
 
 
 def assign(

@@ -86,7 +86,7 @@ class Installation:
             numbered,
             broker=broker,
             n_cores=self._options.n_cores,
-            placed={} if self._site is None else self._site.plan.placed,
+            before=None if self._site is None else self._site.plan,
             costs=costs,
             may_move=may_move,
         )

@@ -1,9 +1,9 @@
 """Which processes an installation consists of, and what each is told: pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from nvr.app.site.assignment import CameraLoad, assign, instance_count, instance_names
+from nvr.app.site.assignment import CameraLoad, assign, instance_count, instance_names, most_instances
 from nvr.config.derive import cameras_of, processor_settings, site_for_instance, wall_settings
 from nvr.config.site import BrokerSection, NvrConfig
 
@@ -26,6 +26,8 @@ class InstancePlan:
     source_ids: tuple[int, ...]
     config: NvrConfig
     """Complete in itself."""
+    inference_threads: int | None = None
+    """Its part of the cores, for as long as it runs; None for all, as a processor takes them by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def plan_site(
     *,
     broker: BrokerSection,
     n_cores: int,
-    placed: Mapping[int, str] | None = None,
+    before: SitePlan | None = None,
     costs: Mapping[int, float] = NO_COSTS,
     may_move: bool = False,
 ) -> SitePlan:
@@ -72,7 +74,8 @@ def plan_site(
         site: The configuration; each camera has its number.
         broker: The one to use.
         n_cores: Of this machine.
-        placed: Instance of each camera now.
+        before: What runs now: there cameras stay where there is no reason to move, and instances keep their part of
+            the cores, as another one would cost their cameras a new processor.
         costs: Cores of each camera, where they were measured.
         may_move: Whether cameras may move to another instance to even out the load.
 
@@ -81,7 +84,8 @@ def plan_site(
     """
     instances: list[InstancePlan] = []
     walls: list[WallPlan] = []
-    moves = 0
+    placed = {} if before is None else before.placed
+    moves = n_at_most = 0
     for tenant in (None, *(each.name for each in site.tenants)):
         cameras = cameras_of(site, tenant=tenant)
         if not cameras:
@@ -91,12 +95,10 @@ def plan_site(
         ]
         section = site.processors
         wanted = None if section.count == "auto" else section.count
-        names = instance_names(
-            section.instance_prefix,
-            instance_count(wanted, n_cores, len(cameras)),
-            [camera.processor for camera in cameras if camera.processor is not None],
-        )
-        assignment = assign(loads, names, placed or {}, may_move=may_move)
+        pins = [camera.processor for camera in cameras if camera.processor is not None]
+        names = instance_names(section.instance_prefix, instance_count(wanted, n_cores, len(cameras)), pins)
+        n_at_most += len(instance_names(section.instance_prefix, most_instances(wanted, n_cores), pins))
+        assignment = assign(loads, names, placed, may_move=may_move)
         moves += assignment.moves
         for instance_id in names:
             if source_ids := assignment.of(instance_id):
@@ -108,7 +110,11 @@ def plan_site(
             walls.append(WallPlan(_name(tenant, "wall"), tenant, site.wall.http_host, port, config))
     if not instances:
         instances = [_idle_instance(site, broker)]
-    shared = tuple(_share_machine(plan, number, len(instances), n_cores) for number, plan in enumerate(instances))
+    running = {} if before is None else {plan.name: plan.inference_threads for plan in before.instances}
+    threads = _threads_of_each(n_at_most, n_cores)
+    shared = tuple(
+        _share_machine(plan, number, running.get(plan.name, threads)) for number, plan in enumerate(instances)
+    )
     owners = {source_id: plan.instance_id for plan in shared for source_id in plan.source_ids}
     return SitePlan(shared, tuple(walls), moves, owners)
 
@@ -130,7 +136,12 @@ def _name(tenant: str | None, name: str) -> str:
     return name if tenant is None else f"{tenant}/{name}"
 
 
-def _share_machine(plan: InstancePlan, number: int, n_instances: int, n_cores: int) -> InstancePlan:
+def _threads_of_each(n_at_most: int, n_cores: int) -> int | None:
+    # of the instances that may come, not of those that there are: the first ones do not give way to those that follow
+    return None if n_at_most < 2 else min(THREADS_AT_MOST, max(1, n_cores // n_at_most))
+
+
+def _share_machine(plan: InstancePlan, number: int, threads: int | None) -> InstancePlan:
     """Give an instance a port of its own for its figures, and its part of the cores for its model."""
     config = plan.config
     updates: dict[str, object] = {}
@@ -138,8 +149,6 @@ def _share_machine(plan: InstancePlan, number: int, n_instances: int, n_cores: i
         port = config.metrics.http_port + number
         port = port if port <= HIGHEST_PORT else ANY_PORT
         updates["metrics"] = config.metrics.model_copy(update={"http_port": port})
-    if config.models.inference_threads is None and n_instances > 1:
-        threads = min(THREADS_AT_MOST, max(1, n_cores // n_instances))
+    if config.models.inference_threads is None:
         updates["models"] = config.models.model_copy(update={"inference_threads": threads})
-    config = config.model_copy(update=updates)
-    return InstancePlan(plan.name, plan.instance_id, plan.tenant, plan.source_ids, config)
+    return replace(plan, config=config.model_copy(update=updates), inference_threads=threads)
