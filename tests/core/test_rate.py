@@ -21,6 +21,15 @@ def test_falls_with_silence_and_ends_at_nothing() -> None:
     assert RateMeter().per_second(1.0) == 0
 
 
+def test_what_a_source_had_in_store_is_counted_by_when_it_was_made() -> None:
+    meter = RateMeter()
+    for i in range(50):
+        meter.count(0.001 * i, 0.04 * i)
+    assert meter.per_second(0.05) == pytest.approx(25)
+    meter.restart()
+    assert meter.per_second(0.05) == 0
+
+
 @pytest.mark.parametrize(("fps", "limit", "passed"), [(25, 5, 50), (30, 10, 100), (10, 25, 100), (15, 5, 50)])
 def test_thins_to_the_limit_over_ten_seconds(fps: int, limit: int, passed: int) -> None:
     gate = RateGate(limit)

@@ -68,6 +68,21 @@ def test_tries_that_fail_in_an_outage_are_no_breaks_and_leave_a_well_camera_behi
         assert camera.stream.stats.breaks == 1
 
 
+@pytest.mark.camera
+def test_the_gop_that_a_server_sends_at_once_makes_no_rate_that_no_camera_has(tmp_path: Path) -> None:
+    config = SimulatorConfig(1, width_px=160, height_px=96, gop_s=4, cache_dir=tmp_path)
+    with Simulator(config) as simulator, watched(simulator.uri(0), EAGER) as camera:
+        shown: list[float] = []
+
+        def has_shown_enough() -> bool:
+            stats = camera.stream.stats
+            shown.extend((stats.fps, stats.decoded_fps))
+            return stats.frames >= 60
+
+        camera.wait(has_shown_enough, "frames")
+        assert max(shown) < 27
+
+
 def break_it(camera: Watched, simulator: Simulator, n: int) -> None:
     stream = camera.stream
     frames = stream.stats.frames

@@ -11,21 +11,41 @@ class RateMeter:
 
     def __init__(self, window_s: float = WINDOW_S) -> None:
         self._window_s = window_s
-        self._times: deque[float] = deque(maxlen=MAX_EVENTS)
+        self._events: deque[tuple[float, float | None]] = deque(maxlen=MAX_EVENTS)
+        self._began_s: float | None = None
 
-    def count(self, now_s: float) -> None:
-        """Note one event at a monotonic time."""
-        self._times.append(now_s)
+    def count(self, now_s: float, made_s: float | None = None) -> None:
+        """Note one event.
+
+        Args:
+            now_s: Its arrival, monotonic seconds.
+            made_s: When its source says that it was made, in seconds of any clock that has not changed since `restart`;
+                None where that is not known. Heeded for the first two windows: events that a source had in store then
+                come at once, and later the source's clock is not needed, which may run wrong.
+        """
+        if self._began_s is None:
+            self._began_s = now_s
+        self._events.append((now_s, made_s))
+
+    def restart(self) -> None:
+        """Forget all: what follows comes from another source, or with stamps by another clock."""
+        self._events.clear()
+        self._began_s = None
 
     def per_second(self, now_s: float) -> float:
         """Return the rate over the window that ends now; 0 with fewer than two events in it."""
-        times = [time_s for time_s in self._times.copy() if now_s - time_s <= self._window_s]
-        if len(times) < 2:
+        began_s = self._began_s
+        events = [event for event in self._events.copy() if now_s - event[0] <= self._window_s]
+        if len(events) < 2:
             return 0.0
+        last_s = events[-1][0]
+        span_s = last_s - events[0][0]
+        if began_s is not None and now_s - began_s <= 2 * self._window_s:
+            made_s = [made_s for _, made_s in events if made_s is not None]
+            span_s = max(span_s, max(made_s) - min(made_s)) if made_s else span_s
         # n events span n - 1 intervals; silence since the last one lowers the rate once it is longer than usual
-        mean_s = (times[-1] - times[0]) / (len(times) - 1)
-        span_s = times[-1] - times[0] + max(0.0, now_s - times[-1] - mean_s)
-        return (len(times) - 1) / span_s if span_s > 0 else 0.0
+        span_s += max(0.0, now_s - last_s - span_s / (len(events) - 1))
+        return (len(events) - 1) / span_s if span_s > 0 else 0.0
 
 
 class RateGate:

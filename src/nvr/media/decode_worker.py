@@ -9,10 +9,11 @@ from typing import Protocol
 from nvr.core.clock import Clock
 from nvr.core.errors import NvrError, UnsupportedError
 from nvr.core.log_context import log_fields
-from nvr.core.rate import RateGate, RateMeter
+from nvr.core.rate import RateGate
 from nvr.core.throttle import ThrottledLog
 from nvr.media.adaptive_decoder import AdaptiveDecoder, DecodeCounters, DecodeSettings, Shown, Step
 from nvr.media.frame import Frame
+from nvr.media.frame_rate import FrameRate
 from nvr.media.motion_gate import Grid
 from nvr.media.packet import MediaPacket
 from nvr.media.packet_ring import IDLE_PATIENCE_S, PacketRing
@@ -99,7 +100,7 @@ class DecodeWorker:
         self._reader = ring.reader(wakes_on=self._wakes_on, patience_s=self._patience_s)
         self._is_stopping = threading.Event()
         self._next_settings: DecodeSettings | None = None
-        self._rate = RateMeter()
+        self._rate = FrameRate()
         self._sampler = RateGate(settings.max_fps)
         self._sampled_session = -1
         self._grid_s = float("-inf")
@@ -272,7 +273,7 @@ class DecodeWorker:
         is_replayed = packet.sequence < self._replay_until or self._is_catching_up(packet)
         self._counters.decoded += 1
         self._counters.replayed += is_replayed
-        self._rate.count(received_s)
+        self._rate.count(shown.picture.packet)
         if self._on_grid is not None and shown.grid is not None and received_s - self._grid_s >= GRID_EVERY_S:
             self._grid_s = received_s
             self._on_grid(shown.grid, received_s)

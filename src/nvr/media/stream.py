@@ -16,7 +16,6 @@ from nvr.core.backoff import Backoff
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import ConfigurationError, NvrError, StreamError, UnsupportedError
 from nvr.core.log_context import log_fields
-from nvr.core.rate import RateMeter
 from nvr.core.source_uri import is_file
 from nvr.core.throttle import ThrottledLog
 from nvr.events.schema import TimestampSource
@@ -25,6 +24,7 @@ from nvr.media.decode_worker import DecodeWorker, FrameSink
 from nvr.media.decoder import check_hwaccel
 from nvr.media.demuxer import DemuxCounters, Demuxer, Pace
 from nvr.media.frame import Frame
+from nvr.media.frame_rate import FrameRate
 from nvr.media.motion_gate import Grid
 from nvr.media.packet import MediaPacket
 from nvr.media.packet_ring import DEFAULT_BYTES, DEFAULT_SECONDS, PacketRing
@@ -169,7 +169,7 @@ class CameraStream:
         self._thread: threading.Thread | None = None
         self._backoff = Backoff(initial_s=min(0.5, settings.reconnect_max_s), max_s=settings.reconnect_max_s)
         self._trouble = ThrottledLog(logger, repeat_s=REPEAT_S, clock=self._clock)
-        self._rate = RateMeter()
+        self._rate = FrameRate()
         self._phase = StreamState.CONNECTING
         self._active_s = self._connected_s = 0.0
         self._newest: MediaPacket | None = None
@@ -431,7 +431,7 @@ class CameraStream:
         self._newest = packet
         self._has_video = True
         self._active_s = packet.received_s
-        self._rate.count(packet.received_s)
+        self._rate.count(packet)
         if packet.is_keyframe:
             self._last_error = None
             if packet.received_s - self._connected_s >= STEADY_AFTER_S:
