@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from typing import Literal
 
 from pydantic import JsonValue
@@ -31,8 +32,9 @@ class FakeCameras:
     def __iter__(self) -> Iterator[FakeCamera]:
         return iter([FakeCamera(key, config) for key, config in self.configs.items()])
 
-    def add(self, camera: CameraConfig) -> int:
-        source_id = max(self.configs, default=-1) + 1 if camera.source_id is None else camera.source_id
+    def add(self, camera: CameraConfig, *, avoid: Collection[int] = ()) -> int:
+        free = next(key for key in count(max(self.configs, default=-1) + 1) if key not in avoid)
+        source_id = free if camera.source_id is None else camera.source_id
         if source_id in self.configs:
             raise ConfigurationError(f"source_id {source_id} is taken")
         self.configs[source_id] = camera

@@ -26,6 +26,7 @@ class ProcessorInstance:
         broker: LocalBroker,
         *uris: str,
         instance_id: str = "gate",
+        first_source_id: int = 0,
         recordings: Path | None = None,
         tenant: str | None = None,
         control: ControlConfig | None = None,
@@ -39,7 +40,9 @@ class ProcessorInstance:
                 "streams": {"reconnect_max_s": 1, "open_timeout_s": 3, "read_timeout_s": 2},
                 "storage": {"root": recordings, "mode": "off" if recordings is None else "on_demand", "segment_s": 2},
                 "tenants": [] if tenant is None else [{"name": tenant}],
-                "cameras": [{"uri": uri, "source_id": n, "tenant": tenant} for n, uri in enumerate(uris)],
+                "cameras": [
+                    {"uri": uri, "source_id": n, "tenant": tenant} for n, uri in enumerate(uris, first_source_id)
+                ],
                 "control": (control or ControlConfig(heartbeat_s=1)).model_dump(),
             }
         )

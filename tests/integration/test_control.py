@@ -80,7 +80,10 @@ class Bench:
         return reply.error.type, reply.error.reason
 
     def status(self) -> InstanceStatus:
-        status = self.desk.status(self.instance.connection.instance_id)
+        return self.status_of(self.instance.connection.instance_id)
+
+    def status_of(self, instance_id: str) -> InstanceStatus:
+        status = self.desk.status(instance_id)
         assert status is not None
         return status
 
@@ -180,6 +183,24 @@ def test_cameras_come_change_and_go(bench: Bench, simulator: Simulator) -> None:
     wait_until(lambda: [camera.source_id for camera in bench.status().cameras] == [0, 1], "it is gone")
     assert bench.refusal("remove_stream", 2)[0] == "not_found"
     assert bench.refusal("remove_stream")[0] == "invalid"
+
+
+def test_no_number_and_no_name_is_given_that_another_instance_has(
+    make_bench: Callable[..., Bench], simulator: Simulator
+) -> None:
+    gate = make_bench(simulator.uri(0))
+    porch = make_bench(simulator.uri(1), instance_id="porch", first_source_id=1)
+    assert gate.result("add_stream", camera={"uri": DEAD, "name": "door"}) == {"source_id": 2}
+    wait_until(lambda: [camera.source_id for camera in gate.status().cameras] == [0, 2], "the others hear of it")
+    assert porch.result("add_stream", camera={"uri": DEAD}) == {"source_id": 3}
+    taken = "source_id 2 is taken: instance gate has a camera of this number"
+    assert porch.refusal("add_stream", camera={"uri": DEAD, "source_id": 2}) == ("invalid", taken)
+    taken = "the name 'door' is taken by camera 2 of instance gate"
+    assert porch.refusal("add_stream", camera={"uri": DEAD, "name": "door"}) == ("invalid", taken)
+    assert {camera.source_id for camera in porch.instance.processor.cameras} == {1, 3}
+    gate.instance.stop()
+    wait_until(lambda: gate.status_of("gate").state == "offline", "it is gone, and its numbers are free")
+    assert porch.result("add_stream", camera={"uri": DEAD, "source_id": 2}) == {"source_id": 2}
 
 
 def test_a_change_that_fails_leaves_every_camera_as_it_was(bench: Bench) -> None:

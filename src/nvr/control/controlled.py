@@ -47,8 +47,8 @@ class ControlledCameras(Protocol):
 
     def __iter__(self) -> Iterator[ControlledCamera]: ...
 
-    def add(self, camera: CameraConfig) -> int:
-        """Begin with another camera and return its source id; on failure nothing has changed."""
+    def add(self, camera: CameraConfig, *, avoid: Collection[int] = ()) -> int:
+        """Begin with another camera and return its source id, none of `avoid`; on failure nothing has changed."""
         ...
 
     def remove(self, source_id: int) -> None:

@@ -8,6 +8,7 @@ from pydantic import JsonValue, ValidationError
 
 from nvr.config.camera import CameraConfig
 from nvr.control.controlled import ControlledProcessor, ControlledProgram, ControlledRecorder
+from nvr.control.elsewhere import check_elsewhere, numbers_elsewhere
 from nvr.control.handlers import CommandHandler, PartialError, Request
 from nvr.control.parameters import (
     AddStreamParameters,
@@ -22,6 +23,7 @@ from nvr.control.parameters import (
     UpdateStreamParameters,
 )
 from nvr.control.refusal import RefusedError, command_error
+from nvr.control.registry import KnownInstance
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import NvrError, UnsupportedError
 from nvr.core.validation import first_problem
@@ -48,6 +50,7 @@ class ProcessorCommands:
         processor: Callable[[], ControlledProcessor | None],
         recorder: Callable[[], ControlledRecorder | None] = lambda: None,
         *,
+        instances: Callable[[], Sequence[KnownInstance]] = lambda: (),
         clock: Clock | None = None,
     ) -> None:
         """Prepare.
@@ -56,11 +59,13 @@ class ProcessorCommands:
             program: What runs the processor.
             processor: Returns it; None while it starts or restarts.
             recorder: Returns what records its cameras; None where nothing is recorded.
+            instances: Returns all of the tenant, as they are heard: no two have a camera of one number or name.
             clock: For what `ping` tells.
         """
         self._program = program
         self._get_processor = processor
         self._get_recorder = recorder
+        self._instances = instances
         self._clock = clock or SystemClock()
 
     def handlers(self) -> dict[str, CommandHandler]:
@@ -156,8 +161,10 @@ class ProcessorCommands:
         if request.is_for_all:
             raise RefusedError("invalid", "add_stream needs one instance in target_instances, not '*'")
         processor = self._processor()
+        instances = self._instances()
         check_names(camera_configs(processor), [(None, camera)])
-        return {"source_id": processor.cameras.add(camera)}
+        check_elsewhere(instances, self._program.status().instance_id, camera)
+        return {"source_id": processor.cameras.add(camera, avoid=numbers_elsewhere(instances))}
 
     def _remove_stream(self, request: Request) -> JsonValue:
         def remove(source_id: int) -> Report:

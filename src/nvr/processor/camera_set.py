@@ -137,11 +137,16 @@ class CameraSet:
             raise ConfigurationError(f"there is no camera {source_id}, there are {known}")
         return camera
 
-    def add(self, camera: CameraConfig, is_cancelled: IsCancelled = never) -> int:
+    def add(self, camera: CameraConfig, is_cancelled: IsCancelled = never, *, avoid: Collection[int] = ()) -> int:
         """Begin with another camera; returns its source id, whether it can be reached or not.
 
         Returns at once, unless its model has to be loaded first: that is waited for, and a failure leaves everything
         as it was.
+
+        Args:
+            camera: Its settings; without a source id it gets one.
+            is_cancelled: Asked while a model is loaded.
+            avoid: Numbers that others have, which it does not get unless its settings say so.
 
         Raises:
             CancelledError: `is_cancelled` said so while a model was loaded, or the processor stops.
@@ -152,7 +157,7 @@ class CameraSet:
         """
         with self._lock:
             self._check_running()
-            source_id = self._free_id() if camera.source_id is None else camera.source_id
+            source_id = self._free_id(avoid) if camera.source_id is None else camera.source_id
             if source_id in self._cameras:
                 raise ConfigurationError(f"source_id {source_id} is taken by {self._cameras[source_id].detect.name}")
             self._check_recordable(source_id, camera)
@@ -337,10 +342,11 @@ class CameraSet:
     def _chosen(self, source_ids: Collection[int] | None) -> tuple[Camera, ...]:
         return tuple(self) if source_ids is None else tuple(self.get(key) for key in sorted(set(source_ids)))
 
-    def _free_id(self) -> int:
-        return next(
-            key for key in count(self._config.first_source_id) if key not in self._cameras and key not in self._busy
-        )
+    def _free_id(self, avoid: Collection[int]) -> int:
+        # one that it began with and that was taken out comes back when it begins anew
+        at_first = {key for key, _ in self._config.numbered_cameras}
+        taken = at_first.union(self._cameras, self._busy, avoid)
+        return next(key for key in count(self._config.first_source_id) if key not in taken)
 
     @contextmanager
     def _claimed(self, source_ids: Collection[int] | None) -> Iterator[tuple[Camera, ...]]:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -57,6 +58,22 @@ def test_a_camera_that_pauses_with_its_connection_is_shown_so() -> None:
     status = InstanceStatus(instance_id="p", state="paused", cameras=(camera,))
     [row] = view_of([Observation(None, KnownInstance(status, Presence.ALIVE, 0.0))]).cameras
     assert (row.state, row.is_well, row.reason) == ("running", True, "not looked at")
+
+
+def test_a_number_that_two_living_instances_have_is_not_well() -> None:
+    def instance(name: str, presence: Presence = Presence.ALIVE, tenant: str | None = None) -> Observation:
+        known = replace(seen("running").known, presence=presence)
+        status = known.status.model_copy(update={"instance_id": name})
+        return Observation(tenant, replace(known, status=status))
+
+    view = view_of([instance("a"), instance("b")])
+    assert view.verdict is Verdict.UNWELL
+    assert [(row.instance, row.is_well, row.reason) for row in view.cameras] == [
+        ("a", False, "b has a camera 0, too"),
+        ("b", False, "a has a camera 0, too"),
+    ]
+    assert view_of([instance("a"), instance("b", tenant="acme")]).verdict is Verdict.WELL
+    assert [row.reason for row in view_of([instance("a"), instance("b", Presence.STALE)]).cameras] == ["", ""]
 
 
 def supervising(*children: ChildState) -> Observation:

@@ -16,6 +16,7 @@ from nvr.control.controlled import ControlledProgram
 from nvr.control.home_assistant.bridge import HomeAssistantBridge
 from nvr.control.memory import CommandMemory
 from nvr.control.processor_commands import ProcessorCommands, camera_configs
+from nvr.control.registry import ProcessorRegistry
 from nvr.control.status import InstanceFacts, bare_status, instance_status, with_namesake
 from nvr.control.status_publisher import StatusPublisher
 from nvr.core.clock import Clock
@@ -68,6 +69,7 @@ class ProcessorServices:
         self._started_at = started_at
         self._clock = clock
         self._connection: InstanceConnection | None = None
+        self._registry: ProcessorRegistry | None = None
         self._agent: ControlAgent | None = None
         self._status: StatusPublisher | None = None
         self._publisher: MetricsPublisher | None = None
@@ -76,7 +78,10 @@ class ProcessorServices:
             connection = InstanceConnection(stream.broker, Topics(stream.tenant), stream.instance_id, clock=clock)
             self._connection = connection
             self._status = StatusPublisher(connection, program.status, heartbeat_s=control.heartbeat_s, clock=clock)
-            commands = ProcessorCommands(program, self._processor, self._recorder, clock=clock)
+            self._registry = ProcessorRegistry(connection, tenant=stream.tenant, clock=clock)
+            commands = ProcessorCommands(
+                program, self._processor, self._recorder, instances=self._registry.instances, clock=clock
+            )
             self._agent = ControlAgent(
                 connection, control, commands.handlers(), memory=memory, on_done=self._status.look, clock=clock
             )
@@ -98,6 +103,8 @@ class ProcessorServices:
         """
         if self._server is not None:
             self._server.start()
+        if self._registry is not None:
+            self._registry.start()  # before commands are taken: they ask it who has which camera
         if self._connection is not None and self._agent is not None and self._status is not None:
             self._agent.start()
             self._status.start()
@@ -113,7 +120,7 @@ class ProcessorServices:
             self._agent.stop(AGENT_STOP_S)
         if self._status is not None:
             self._status.stop(STOP_S)
-        for part in (self._publisher, self._bridge):
+        for part in (self._publisher, self._bridge, self._registry):
             if part is not None:
                 part.stop(STOP_S)
         if self._connection is not None:

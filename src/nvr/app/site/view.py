@@ -1,7 +1,8 @@
 """How an installation does, as values that can be shown or counted: pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from nvr.control.registry import KnownInstance, Presence
@@ -97,6 +98,7 @@ def view_of(observations: Iterable[Observation]) -> SiteView:
     instances = (*(_instance_row(each) for each in present), *(_stopped_row(child) for child in stopped))
     rows = [_camera_row(each, camera) for each in present for camera in each.known.status.cameras]
     rows += [_unserved_row(child, source_id) for child in stopped for source_id in child.source_ids]
+    rows = _with_doubles(rows, _owners(present))
     cameras = tuple(sorted(rows, key=lambda row: (row.source_id, row.instance)))
     disks = {disk.total_bytes: disk for each in present if each.metrics is not None and (disk := each.metrics.disk)}
     return SiteView(instances, cameras, tuple(disks.values()), _verdict(present, instances, cameras))
@@ -107,6 +109,28 @@ def _verdict(present: list[Observation], instances: tuple[InstanceRow, ...], cam
         return Verdict.UNREACHABLE
     is_well = all(row.is_well for row in instances) and all(row.is_well for row in cameras)
     return Verdict.WELL if is_well else Verdict.UNWELL
+
+
+def _owners(present: list[Observation]) -> dict[tuple[str | None, int], list[str]]:
+    """Return the living instances that have a camera of each number; a tenant has each number once."""
+    owners = defaultdict(list)
+    for each in present:
+        if each.known.presence is Presence.ALIVE:
+            for camera in each.known.status.cameras:
+                owners[each.tenant, camera.source_id].append(_name(each))
+    return owners
+
+
+def _with_doubles(rows: list[CameraRow], owners: Mapping[tuple[str | None, int], list[str]]) -> list[CameraRow]:
+    """Say that cameras of one number are not well: nobody can tell apart what is said of them."""
+    twice = {(name, key[1]): names for key, names in owners.items() if len(names) > 1 for name in names}
+    return [row if (names := twice.get((row.instance, row.source_id))) is None else _double(row, names) for row in rows]
+
+
+def _double(row: CameraRow, names: list[str]) -> CameraRow:
+    others = ", ".join(name for name in names if name != row.instance)
+    reason = f"{others} has a camera {row.source_id}, too"
+    return replace(row, is_well=False, reason=f"{reason}; {row.reason}" if row.reason else reason)
 
 
 def _was_ended(known: KnownInstance) -> bool:
