@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from paho.mqtt.client import Client
 from pydantic import SecretStr
 
 from nvr.bus import MqttConnection
@@ -75,6 +76,32 @@ def test_subscribed_before_the_broker_is_there_and_kept_when_it_restarts(mosquit
         assert connection.wait_connected(DEADLINE_S)
         assert connection.last_error is None
         publish_until(connection, "a/2", lambda: "a/2" in received)
+    finally:
+        connection.stop()
+
+
+def test_who_subscribes_at_the_moment_of_a_connect_is_heard(
+    mosquitto: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = list[str]()
+    connection = MqttConnection(config_of(mosquitto))
+    connection.subscribe("a", lambda topic, _: received.append(topic))
+    late = threading.Thread(target=connection.subscribe, args=("b", lambda topic, _: received.append(topic)))
+    subscribe = Client.subscribe
+
+    def subscribe_and_let_others(client: Client, topic: list[tuple[str, int]] | str, qos: int = 0) -> object:
+        answer = subscribe(client, topic, qos)
+        if isinstance(topic, list):  # those of the connect are on their way
+            late.start()
+            late.join(0.1)
+        return answer
+
+    monkeypatch.setattr(Client, "subscribe", subscribe_and_let_others)
+    connection.start()
+    try:
+        assert connection.wait_subscribed(DEADLINE_S)
+        late.join(DEADLINE_S)
+        publish_until(connection, "b", lambda: "b" in received)
     finally:
         connection.stop()
 
@@ -252,7 +279,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path, str]:
     return key, cert, settings
 
 
-# paho 2.2 leaves the socket of a failed handshake to the garbage collector
+# paho 2.2 leaves the socket of a failed handshake to the garbage collector, called here before another test is blamed
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_certificates_that_are_replaced_hold_from_the_next_connection_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -280,9 +307,10 @@ def test_certificates_that_are_replaced_hold_from_the_next_connection_on(
             assert connection.wait_connected(DEADLINE_S), connection.last_error
     finally:
         connection.stop()
+        gc.collect()
 
 
-# paho 2.2 leaves the socket of a failed handshake to the garbage collector
+# paho 2.2 leaves the socket of a failed handshake to the garbage collector, called here before another test is blamed
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_tls_is_verified_and_a_client_certificate_shown(tmp_path: Path) -> None:
     key, cert, settings = make_certificate(tmp_path)
@@ -298,6 +326,7 @@ def test_tls_is_verified_and_a_client_certificate_shown(tmp_path: Path) -> None:
         unverified.stop()
         assert not unverified.is_connected
         assert "certificate is not trusted" in str(unverified.last_error)
+    gc.collect()
 
 
 def test_a_missing_certificate_is_named() -> None:

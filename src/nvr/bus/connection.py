@@ -226,10 +226,11 @@ class MqttConnection:
             wants_retained: False drops what the broker has kept from before the subscription: it would come again
                 with each reconnect.
         """
+        self._client.message_callback_add(topic_filter, self._dispatcher(handler, wants_retained))
         with self._lock:
             self._handlers[topic_filter] = (qos, handler)
-        self._client.message_callback_add(topic_filter, self._dispatcher(handler, wants_retained))
-        if self.is_connected:
+            is_connected = self.is_connected
+        if is_connected:
             self._client.subscribe(topic_filter, qos)
 
     def _dispatcher(self, handler: MessageHandler, wants_retained: bool) -> Callable[[Client, Any, MQTTMessage], None]:
@@ -267,12 +268,12 @@ class MqttConnection:
         with self._lock:
             self._last_error = None
             subscriptions = [(topic_filter, qos) for topic_filter, (qos, _) in self._handlers.items()]
-        if subscriptions:
-            client.subscribe(subscriptions)
-        else:
-            self._subscribed.set()
+            if subscriptions:
+                client.subscribe(subscriptions)
+            else:
+                self._subscribed.set()
+            self._connected.set()  # under the lock: who subscribes now is among those above, or does it himself
         logger.info("%sconnected to broker %s", self._prefix, self._address)
-        self._connected.set()
         try:
             if self._on_connected is not None:
                 self._on_connected()
