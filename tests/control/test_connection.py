@@ -209,6 +209,23 @@ def test_who_stops_while_the_name_changes_leaves_nobody_behind(
     assert desk.status("porch") is None
 
 
+def test_what_is_subscribed_while_the_name_changes_is_heard_afterwards(
+    instance: Instance, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bytes] = []
+    wait_connected = MqttConnection.wait_connected
+
+    def somebody_subscribes(successor: MqttConnection, timeout_s: float) -> bool:
+        instance.connection.subscribe("nvr/late", lambda _, payload: heard.append(payload), 1)
+        return wait_connected(successor, timeout_s)
+
+    monkeypatch.setattr(MqttConnection, "wait_connected", somebody_subscribes)
+    instance.connection.rename("porch")
+    desk.wait_for_state("running", "porch")
+    desk.connection.publish("nvr/late", b"x", 1)
+    wait_until(lambda: heard == [b"x"], "it is heard")
+
+
 def test_a_status_that_cannot_be_had_ends_nothing(instance: Instance, desk: Desk) -> None:
     instance.program.processor = None
     desk.wait_for_state("starting")

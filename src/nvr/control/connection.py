@@ -81,6 +81,8 @@ class InstanceConnection:
         self._on_overwritten: list[ConnectHandler] = []
         self._own = OwnStatus(self._clock)
         self._is_stopped = False
+        self._successor: MqttConnection | None = None
+        """Another connection while it takes over."""
         self._overlap: Overlap | None = None
         self._overlap_until_s = math.inf
         self._mqtt = self._make(broker, instance_id)
@@ -147,8 +149,9 @@ class InstanceConnection:
         subscription = _Subscription(topic_filter, handler, qos, wants_retained)
         with self._lock:
             self._subscriptions.append(subscription)
-            mqtt = self._mqtt
-        self._subscribe(mqtt, subscription)
+            connections = {self._mqtt, self._successor or self._mqtt}
+        for mqtt in connections:
+            self._subscribe(mqtt, subscription)
 
     def say(self, status: InstanceStatus) -> bool:
         """Publish the status under our name, to be kept; False where there is no broker to take it.
@@ -227,6 +230,7 @@ class InstanceConnection:
         """Start a connection beside the one that counts, and take what either of them hears until the end."""
         with self._lock:
             subscriptions = tuple(self._subscriptions)
+            self._successor = successor
             self._overlap, self._overlap_until_s = Overlap(), math.inf
         try:
             for subscription in subscriptions:
@@ -234,6 +238,7 @@ class InstanceConnection:
             successor.start()
             yield
         finally:
+            self._successor = None
             self._overlap_until_s = self._clock.monotonic() + LATE_S
 
     def _go_over(self, successor: MqttConnection, broker: BrokerConfig, name: str) -> MqttConnection | None:
