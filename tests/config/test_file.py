@@ -139,6 +139,14 @@ def test_shared_settings_are_merged_and_what_stands_beside_them_wins() -> None:
             "storage: {mode: sometimes}\n",
             "storage.mode: expected off, or some of continuous, events and on_demand joined by +, got 'sometimes'",
         ),
+        (
+            "control: {key: short}\n",
+            "control.key: expected at least 16 characters, not 5, got *** (nvr.yaml:1:16)",
+        ),
+        (
+            "broker: {ca_file: [a, b]}\n",
+            "broker.ca_file: expected the path of a file or folder, got a list of 2 (nvr.yaml:1:19)",
+        ),
         ("tenants: [{name: 'a b'}]\n", "tenants.0: tenant 'a b' is not a valid name: use 1 to 63 letters"),
         ("broker:\n\thost: a\n", "is not YAML: a tab stands where only spaces may (nvr.yaml:2:1)"),
         ("- a\n", "expected a section, that is name: value, got a list of 1 (nvr.yaml:1:1)"),

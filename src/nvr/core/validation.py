@@ -40,15 +40,20 @@ def _in_plain_words(problem: ErrorDetails) -> str:
     """Return pydantic's sentence without words of Python, or names of ours, that users of a file do not know."""
     match problem["type"]:
         case "model_type" if "instance of" in problem["msg"]:
-            return "expected a section, that is name: value"
+            words = "expected a section, that is name: value"
         case "tuple_type" if "tuple" in problem["msg"]:
-            return "expected a list"
+            words = "expected a list"
         case "dict_type":
-            return "expected names or numbers with a value each"
+            words = "expected names or numbers with a value each"
         case "too_short" | "string_too_short" if not problem["input"]:
-            return "must not be empty"
+            words = "must not be empty"
+        case "too_short" if problem.get("ctx", {}).get("field_type") == "Value":  # pydantic's word for a secret
+            words = "expected at least {min_length} characters, not {actual_length}".format_map(problem["ctx"])
+        case "path_type":
+            words = "expected the path of a file or folder"
         case _:
-            return problem["msg"].removeprefix("Value error, ")
+            words = problem["msg"].removeprefix("Value error, ")
+    return words
 
 
 def _shorten(value: object, limit: int = 60) -> str | None:
