@@ -157,19 +157,22 @@ class AuditLog:
     def _append(self, line: bytes) -> None:
         # opened each time: commands are rare, and a file that was moved away or a disk that came back needs no care
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = self._open()
         try:
             size_bytes = os.fstat(descriptor).st_size
             if size_bytes + len(line) > self._max_bytes and size_bytes:
                 self._rotate()
-                os.close(descriptor)
-                descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                full, descriptor = descriptor, self._open()  # which may fail: each is closed once
+                os.close(full)
                 size_bytes = 0
             if os.write(descriptor, line) != len(line):  # the disk is full: no half line stays
                 os.ftruncate(descriptor, size_bytes)
                 raise OSError(0, "no space left")
         finally:
             os.close(descriptor)
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def _rotate(self) -> None:
         for number in range(self._max_files - 1, 0, -1):
