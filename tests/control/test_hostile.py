@@ -102,4 +102,4 @@ def test_a_flood_of_commands_is_answered_or_refused_and_ends(instance: Instance,
     assert desk.ask(Command(command="ping", command_id="after")).status == "completed"
     counters = instance.agent.counters
     assert counters.completed + counters.failed == counters.received
-    assert threading.active_count() == n_threads
+    assert threading.active_count() <= n_threads, "threads of earlier tests may end meanwhile"
