@@ -1,12 +1,20 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from nvr.app.ports import PortClaims
 from nvr.app.site.plan import SitePlan, plan_site
 from nvr.app.site.processes import SiteProcesses
 from nvr.config.numbering import number_cameras
 from nvr.config.site import BrokerSection, NvrConfig
 from nvr.core.errors import ConfigurationError
+
+
+@pytest.fixture
+def claims() -> Iterator[PortClaims]:
+    with PortClaims() as held:
+        yield held
 
 
 def plan(*names: str) -> SitePlan:
@@ -16,8 +24,8 @@ def plan(*names: str) -> SitePlan:
     return plan_site(numbered, broker=BrokerSection(host="127.0.0.1"), n_cores=2)
 
 
-def test_each_process_has_a_file_and_those_that_are_gone_have_none(tmp_path: Path) -> None:
-    processes = SiteProcesses(tmp_path)
+def test_each_process_has_a_file_and_those_that_are_gone_have_none(tmp_path: Path, claims: PortClaims) -> None:
+    processes = SiteProcesses(tmp_path, claims)
     specs = processes.write(plan("a", "b"))
     assert [spec.name for spec in specs] == ["processor-1", "processor-2", "wall"]
     assert processes.take_changed() == {"processor-1", "processor-2", "wall"}
@@ -25,8 +33,8 @@ def test_each_process_has_a_file_and_those_that_are_gone_have_none(tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["processor-1.yaml", "wall.yaml"]
 
 
-def test_only_what_is_different_is_written(tmp_path: Path) -> None:
-    processes = SiteProcesses(tmp_path)
+def test_only_what_is_different_is_written(tmp_path: Path, claims: PortClaims) -> None:
+    processes = SiteProcesses(tmp_path, claims)
     processes.write(plan("a", "b"))
     processes.take_changed()
     before = (tmp_path / "processor-1.yaml").stat().st_ino
@@ -35,8 +43,10 @@ def test_only_what_is_different_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "processor-1.yaml").stat().st_ino == before
 
 
-def test_where_one_file_cannot_be_written_none_has_changed_and_the_next_try_writes_all(tmp_path: Path) -> None:
-    processes = SiteProcesses(tmp_path)
+def test_where_one_file_cannot_be_written_none_has_changed_and_the_next_try_writes_all(
+    tmp_path: Path, claims: PortClaims
+) -> None:
+    processes = SiteProcesses(tmp_path, claims)
     processes.write(plan("a", "b"))
     processes.take_changed()
     before = {path: path.read_text() for path in tmp_path.iterdir()}

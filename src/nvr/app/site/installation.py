@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nvr.app.ports import PortClaims
 from nvr.app.site.overview import overview
 from nvr.app.site.plan import SitePlan, plan_site, tenants_of
 from nvr.app.site.private_broker import PrivateBroker, choose_broker
@@ -46,13 +47,14 @@ class Site:
 class Installation:
     """Lets the supervisor run what a configuration asks for. Not thread-safe."""
 
-    def __init__(self, options: UpOptions, folder: Path, supervisor: Supervisor) -> None:
+    def __init__(self, options: UpOptions, folder: Path, supervisor: Supervisor, claims: PortClaims) -> None:
         """Read what was remembered from the last time.
 
         Args:
             options: Where things are.
             folder: For the files of the processes; private, and there.
             supervisor: Runs them.
+            claims: Hold the ports of broker and pages.
 
         Raises:
             ConfigurationError: The state is damaged.
@@ -61,7 +63,8 @@ class Installation:
         self._folder = folder
         self._supervisor = supervisor
         self._state = read_state(options.state_folder)
-        self._processes = SiteProcesses(folder)
+        self._claims = claims
+        self._processes = SiteProcesses(folder, claims)
         self._site: Site | None = None
 
     @property
@@ -151,7 +154,9 @@ class Installation:
         section = config.broker
         if section.host is not None or not section.enabled:
             return section, None
-        private = (None if self._site is None else self._site.private) or choose_broker(self._state.broker_port)
+        private = (None if self._site is None else self._site.private) or choose_broker(
+            self._claims, self._state.broker_port
+        )
         own = BrokerSection(host=private.host, port=private.port, topic_prefix=section.topic_prefix, qos=section.qos)
         return own, private
 

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from nvr.app.ports import is_free
+from nvr.app.ports import PortClaims, is_free
 from nvr.app.supervision.supervised_child import ChildSpec
 from nvr.bus.local_broker import (
     LOOPBACK,
@@ -43,15 +43,19 @@ class PrivateBroker:
         return find_broker(self.host, self.port, timeout_s=0.2)
 
 
-def choose_broker(preferred_port: int | None = None) -> PrivateBroker:
+def choose_broker(claims: PortClaims, preferred_port: int | None = None) -> PrivateBroker:
     """Return a broker that can be started here: on the port of the last time or the usual one, else on a free one.
+
+    Args:
+        claims: Hold the port against others who choose one.
+        preferred_port: That of the last time.
 
     Raises:
         UnsupportedError: No broker is installed.
     """
     kind = choose_kind()
     for port in dict.fromkeys([preferred_port or USUAL_PORT, USUAL_PORT]):
-        if is_free(LOOPBACK, port):
+        if is_free(LOOPBACK, port) and claims.take(port):
             return PrivateBroker(kind, port)
     port = free_port()
     logger.warning("port %d is taken: the private broker is on %s:%d", USUAL_PORT, LOOPBACK, port)

@@ -4,7 +4,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from nvr.app.ports import free_port
+from nvr.app.ports import PortClaims, free_port
 from nvr.app.site.plan import InstancePlan, SitePlan, WallPlan
 from nvr.app.site.state import write_all
 from nvr.app.supervision.supervised_child import ChildSpec
@@ -22,9 +22,10 @@ the disk is slow."""
 class SiteProcesses:
     """Writes the files, each only when its content changes: a child reads a file that has changed anew."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, claims: PortClaims) -> None:
         """Prepare; `folder` must be there, and private: the files hold passwords."""
         self._folder = folder
+        self._claims = claims
         self._written: dict[str, str] = {}
         self._changed: set[str] = set()
         self._ports: dict[tuple[str, str, int], int] = {}
@@ -95,7 +96,7 @@ class SiteProcesses:
     def _port(self, wall: WallPlan) -> int:
         key = (wall.name, wall.http_host, wall.http_port)
         if key not in self._ports:
-            self._ports[key] = free_port(wall.http_host, wall.http_port)
+            self._ports[key] = free_port(wall.http_host, wall.http_port, may_take=self._claims.take)
         return self._ports[key]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from pydantic import JsonValue
 
+from nvr.app.ports import PortClaims
 from nvr.app.site.broker_watch import BrokerWatch
 from nvr.app.site.control import ReloadRequest, UpControl
 from nvr.app.site.folders import StateLock, make_private
@@ -119,7 +120,9 @@ class Up:
             make_private(self._options.runtime_folder)
             remove_stale(self._options.runtime_folder)
             stack.callback(shutil.rmtree, make_private(self._folder), ignore_errors=True)
-            installation = Installation(self._options, self._folder, self._supervisor)
+            installation = Installation(
+                self._options, self._folder, self._supervisor, stack.enter_context(PortClaims())
+            )
             running_file = stack.enter_context(RunningFile(self._options.runtime_folder))
             stack.callback(self._supervisor.close)
             is_clean = False
