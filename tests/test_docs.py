@@ -111,6 +111,13 @@ MESSAGE_PARTS = [
 ]
 
 
+def test_settings_for_which_a_processor_begins_anew_are_marked_and_no_others() -> None:
+    page = generate_reference.configuration_page()
+    marked = [line.split("`")[1] for line in page.splitlines() if line.endswith("*Begins anew.* |")]
+    assert {"host", "root", "pre_roll_s", "multiplex", "jsonl_path", "read_timeout_s"} <= set(marked)
+    assert not {"model_id", "max_fps", "rtsp_transport", "mode", "level", "uri", "instance_prefix"} & set(marked)
+
+
 @pytest.mark.parametrize("model", MESSAGE_PARTS, ids=lambda model: model.__name__)
 def test_every_field_of_an_event_is_explained_in_its_own_table(model: type[MessagePart]) -> None:
     page = text_of(DOCS / "reference" / "events.md")

@@ -17,6 +17,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from nvr.cli.main import app
 from nvr.config import NvrConfig
+from nvr.config.diff import made_once
 from nvr.config.json_schema import site_schema
 from nvr.config.known_settings import nested_model
 from nvr.config.overrides import PREFIX
@@ -39,6 +40,7 @@ from nvr.events.message import Message
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 EXAMPLE = Path(__file__).parents[1] / "config" / "nvr.example.yaml"
+BEGINS_ANEW = "Begins anew"
 GENERATED = "<!-- Written by tools/generate_reference.py: change the code, then run it again. -->"
 
 Command: TypeAlias = TyperCommand | TyperGroup
@@ -84,13 +86,20 @@ def configuration_page() -> str:
     lines += ["What a configuration file (YAML) may hold. Every setting has a default, unknown ones are refused."]
     lines += ["[config/nvr.example.yaml](../../config/nvr.example.yaml) holds every setting with its default, the"]
     lines += ["[guide](../guide/configuration.md) explains the file, secrets and the environment.", ""]
+    lines += [
+        "A change of the file takes effect in a processor while its cameras run on, and concerns only those cameras"
+    ]
+    lines += [f"that it is about. At a change of what is marked *{BEGINS_ANEW}* the processor begins anew in the same"]
+    lines += ["process, for which all its cameras are away for about two seconds.", ""]
+    once = made_once()
     for section, model in sections().items():
         lines += [f"## `{section}`", "", *_about(section), ""]
         lines += ["| setting | value | default | meaning |", "|---|---|---|---|"]
         properties = model.model_json_schema()["properties"]
         for name, field in model.model_fields.items():
             value = "required" if field.is_required() else f"`{_yaml(to_jsonable_python(field.default))}`"
-            lines.append(_row(f"`{name}`", _kind(properties[name]), value, field.description or ""))
+            mark = f" *{BEGINS_ANEW}.*" if f"{section}.{name}" in once else ""
+            lines.append(_row(f"`{name}`", _kind(properties[name]), value, f"{field.description or ''}{mark}"))
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 

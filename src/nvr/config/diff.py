@@ -110,7 +110,7 @@ def compare(old: ProcessorSettings, new: ProcessorSettings) -> SettingsChange:
         *_changes("storage", old.recording, new.recording),
         *(change for name in _BESIDE for change in _changes(name, getattr(old, name), getattr(new, name))),
     ]
-    once = _made_once()
+    once = made_once()
     return SettingsChange(
         added=tuple(camera for number, camera in after.items() if number not in before),
         removed=tuple(number for number in before if number not in after),
@@ -134,7 +134,8 @@ def setting_of(field: str) -> str:
     return f"processors.{field}"
 
 
-def _made_once() -> frozenset[str]:
+def made_once() -> frozenset[str]:
+    """Return the settings, as they are written in the file, for another value of which a processor begins anew."""
     # the transport is a setting of each camera here
     names = StreamProcessorConfig.model_fields.keys() - LIVE - {"rtsp_transport"}
     return frozenset(map(setting_of, names)) | {f"storage.{name}" for name in _MADE_ONCE}

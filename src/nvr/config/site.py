@@ -162,7 +162,10 @@ class ProcessorsSection(BaseModel):
     count: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
         default="auto", description="Processor instances per tenant; `auto`: one for each four cores."
     )
-    instance_prefix: str = Field(default="processor", description="Instances are called so, with a number.")
+    instance_prefix: str = Field(
+        default="processor",
+        description="Instances are called so, with a number; with another one, `nvr up` ends them and starts others.",
+    )
     rebalance_s: Annotated[float, Field(ge=10, le=86_400, allow_inf_nan=False)] = Field(
         default=300.0, description="Cameras move to a less loaded instance at most every so many seconds."
     )

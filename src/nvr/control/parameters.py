@@ -76,7 +76,7 @@ class AddStreamParameters(Parameters):
 
     camera: CameraConfig = Field(
         description="The camera, as an entry of `cameras` in a configuration file; without a `source_id` it gets the "
-        "next free one."
+        "next free one. Out of reach, it is offline and tried until it comes, which is no failure."
     )
 
 
@@ -85,7 +85,8 @@ class UpdateStreamParameters(Parameters):
 
     changes: dict[str, JsonValue] = Field(
         min_length=1,
-        description="New values of some settings of the camera; null: as for all cameras. What is not named stays.",
+        description="New values of some settings of the camera; null: as for all cameras. What is not named stays. "
+        "An address that does not answer is a failure.",
     )
 
     @model_validator(mode="after")
@@ -172,7 +173,9 @@ COMMANDS: Mapping[str, CommandSpec] = MappingProxyType(
         "set_fps": CommandSpec("Look at more or fewer frames of cameras.", SetFpsParameters, "optional"),
         "set_confidence": CommandSpec("Publish more or less sure detections.", SetConfidenceParameters, "optional"),
         "add_stream": CommandSpec(
-            "Begin with another camera; a failure changes nothing.", AddStreamParameters, is_quick=False
+            "Begin with another camera, which may be out of reach and come later; a failure changes nothing.",
+            AddStreamParameters,
+            is_quick=False,
         ),
         "remove_stream": CommandSpec(
             "End cameras; their recordings are closed properly and kept.", sources="required", is_quick=False
