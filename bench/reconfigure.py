@@ -4,12 +4,14 @@ Eight cameras (`nvr simulate`, 640x360), each of whose frames is looked at, one 
 commands over the broker, as `nvr ctl` does. A ninth camera is added, changed, paused, resumed, given another address
 and removed again, and the model of all is replaced back and forth. When a command has taken effect is seen at the
 events that arrive, of a model at those of the last of the eight; of settings that no single event shows, it is when the
-command is completed. From `add` and another address what the camera itself takes to its first key frame is taken off,
-measured by connecting to it once more. Lost are numbers of frames that are missing among the events of the eight, of
-which no limit leaves any out. Afterwards nothing is changed for a while: what is lost then is the machine's doing.
+command is completed; a pause is sent at any moment between two frames. From `add` and another address what the camera
+itself takes to its first key frame is taken off, measured by connecting to it once more. Lost are numbers of frames
+that are missing among the events of the eight, of which no limit leaves any out. Afterwards nothing is changed for a
+while: what is lost then is the machine's doing.
 """
 
 import argparse
+import random
 import sys
 import threading
 import time
@@ -45,6 +47,7 @@ EFFECT_TIMEOUT_S = 30.0
 WATCHED_AFTER_S = 1.0
 """A frame that is missing so soon after a change is counted as its doing, too."""
 ROUNDS, CALM_S = 20, 60.0
+SEED = 1
 QUICK_ROUNDS, QUICK_CALM_S = 2, 5.0
 
 
@@ -96,6 +99,7 @@ class Reconfiguration:
         self._clock = SystemClock()
         self._programs = Programs(self._clock, logs)
         self._changes: list[Change] = []
+        self._random = random.Random(SEED)
 
     def run(self) -> list[Row]:
         """Start everything, change it, end it and return the figures."""
@@ -149,6 +153,9 @@ class Reconfiguration:
         self._change(client, "update_stream", {"changes": {"filters": [{"min_confidence": number / 100}]}})
         self._change(client, "set_fps", {"max_fps": FPS - 1})
         self._change(client, "set_confidence", {"confidence": 0.3})
+        # at any moment between two frames: right after one, a slow pause would show nothing
+        arrivals.wait(_any, EXTRA, self._clock.monotonic())
+        time.sleep(self._random.uniform(0, 1 / FPS))
         paused = self._change(client, "pause", {})
         time.sleep(1)
         last_s = max((arrival.at_s for arrival in arrivals.of(EXTRA)), default=paused.sent_s)
