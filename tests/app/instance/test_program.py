@@ -1,120 +1,22 @@
 """The whole program in a thread, on real cameras and a real broker: its file changes, and it follows."""
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from nvr.app.instance.program import ProcessorProgram
-from nvr.bus.connection import MqttConnection
 from nvr.bus.local_broker import LocalBroker
-from nvr.config.broker import BrokerConfig
-from nvr.config.derive import ProcessorSettings, processor_settings
-from nvr.config.numbering import number_cameras
-from nvr.config.source import ConfigSource
+from nvr.config.derive import ProcessorSettings
 from nvr.control.connection import InstanceConnection
 from nvr.core.errors import BrokerError, CancelledError, ConfigurationError, NvrError, TransientError
-from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events.command import Command, CommandAck
-from nvr.events.instance_status import InstanceStatus
-from nvr.events.schema import DetectionEvent
-from nvr.processor.report import ProcessorReport
 from nvr.processor.stream_processor import StreamProcessor
+from tests.app.instance.running_program import Site
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.camera]
-
-
-class Heard:
-    """What a subscriber hears of one instance."""
-
-    def __init__(self, broker: LocalBroker) -> None:
-        self.events: list[DetectionEvent] = []
-        self.statuses: list[InstanceStatus] = []
-        self.connection = MqttConnection(BrokerConfig(host=broker.host, port=broker.port))
-        self.connection.subscribe(
-            "nvr/detections/+", lambda _, payload: self.events.append(DetectionEvent.from_json(payload))
-        )
-        self.connection.subscribe(
-            "nvr/status/+", lambda _, payload: self.statuses.append(InstanceStatus.from_json(payload)), 1
-        )
-        self.connection.start()
-
-    def frame_ids(self, source_id: int) -> list[int]:
-        return [event.frame_id for event in tuple(self.events) if event.source_id == source_id]
-
-    def wait_for_events(self, source_id: int, n: int = 3) -> None:
-        before = len(self.frame_ids(source_id))
-        wait_until(lambda: len(self.frame_ids(source_id)) >= before + n, f"events of camera {source_id}")
-
-    def wait_for_state(self, state: str) -> None:
-        wait_until(lambda: bool(self.statuses) and self.statuses[-1].state == state, f"status {state}")
-
-
-class Site:
-    """A program, the file that it follows, and who hears it."""
-
-    def __init__(self, folder: Path, broker: LocalBroker, simulator: Simulator) -> None:
-        self.path = folder / "nvr.yaml"
-        self.simulator = simulator
-        self.heard = Heard(broker)
-        self.broker = broker
-        self._known: dict[str, int] = {}
-        self._source = ConfigSource(self.path, {})
-        self.ended: Future[ProcessorReport] = Future()
-        self.program: ProcessorProgram | None = None
-
-    def write(self, *cameras: int, **sections: object) -> None:
-        content = {
-            "broker": {"host": self.broker.host, "port": self.broker.port},
-            "models": {"model_id": "motion"},
-            "streams": {"max_fps": None, "decode": "all"},
-            "cameras": [{"name": f"camera {i}", "uri": self.simulator.uri(i), "source_id": i} for i in cameras],
-            **sections,
-        }
-        self.path.write_text(json.dumps(content), encoding="utf-8")
-
-    def read(self) -> ProcessorSettings:
-        site, self._known = number_cameras(self._source(), self._known)
-        return processor_settings(site)
-
-    def start(self, *, watches: bool = False) -> ProcessorProgram:
-        program = ProcessorProgram(self.read, watched=self._source.files if watches else None, allow_empty=True)
-        self.program = program
-
-        def run() -> None:
-            try:
-                self.ended.set_result(program.run())
-            except NvrError as error:
-                self.ended.set_exception(error)
-
-        threading.Thread(target=run, name="program", daemon=True).start()
-        return program
-
-    def stop(self) -> None:
-        if self.program is not None:
-            self.program.request_stop()
-            self.ended.exception(30)
-        self.heard.connection.stop()
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    config = SimulatorConfig(n_cameras=3, width_px=320, height_px=180, fps=10, scene_s=6, port=0)
-    with Simulator(config) as running:
-        yield running
-
-
-@pytest.fixture
-def site(tmp_path: Path, mosquitto: LocalBroker, simulator: Simulator) -> Iterator[Site]:
-    made = Site(tmp_path, mosquitto, simulator)
-    yield made
-    made.stop()
 
 
 def steps(frame_ids: list[int]) -> set[int]:
