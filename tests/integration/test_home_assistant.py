@@ -34,7 +34,9 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.camera, pytest.mark.broker]
 
-CONFIG = HomeAssistantConfig(enabled=True, off_delay_s=0.5, snapshots=True, snapshot_interval_s=1, snapshot_width=160)
+CONFIG = HomeAssistantConfig(
+    enabled=True, switches=True, off_delay_s=0.5, snapshots=True, snapshot_interval_s=1, snapshot_width=160
+)
 
 
 class PeopleDetector(MotionDetector):

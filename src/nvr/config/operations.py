@@ -74,6 +74,11 @@ class HomeAssistantConfig(BaseModel):
     classes: tuple[str, ...] = Field(
         default=("person", "car"), description="Classes that get a binary sensor and a counter of their own."
     )
+    switches: bool | None = Field(
+        default=None,
+        description="Let Home Assistant switch detection and recording; none: unless control.key is set, as switches "
+        "cannot be signed. Never where control.enabled is false.",
+    )
     snapshots: bool = Field(
         default=False, description="Publish a small picture of each camera, too; the only pictures on the broker."
     )

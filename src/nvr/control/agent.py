@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from nvr.config.operations import ControlConfig
 from nvr.control.admission import Admission, check_expiry, parse_command, read_command
 from nvr.control.answers import Answers
-from nvr.control.audit import AuditLog
+from nvr.control.audit import AuditEntry, AuditLog
 from nvr.control.conflicts import Thing, do_conflict, touched
 from nvr.control.connection import InstanceConnection
 from nvr.control.handlers import CommandHandlers, PartialError, Request
@@ -153,6 +153,12 @@ class ControlAgent:
         if audit is not None and audit is not self._audit:
             audit.stop()
             self._audit_lost += audit.lost
+
+    def write_down(self, entry: AuditEntry) -> None:
+        """Put into the audit log what was asked for in another way than by a command; any thread, never waits."""
+        audit = self._audit
+        if audit is not None:
+            audit.note(entry)
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until no command is in work; False if one still is. Not to be called by a handler."""

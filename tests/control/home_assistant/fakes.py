@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Sequence
 
-from nvr.control.home_assistant.ports import Handler
+from nvr.control.home_assistant.ports import BeginsAnewError, Handler
 from nvr.core.errors import ConfigurationError
 from nvr.events.instance_status import CameraStatus
 from nvr.events.protocol import Topics
@@ -75,6 +75,8 @@ class MemoryCameras:
     def __init__(self, *source_ids: int) -> None:
         self.by_id: dict[int, CameraStatus] = {key: camera(source_id=key, record_mode="events") for key in source_ids}
         self.is_known = True
+        self.is_ending = False
+        """Whether they go while something is switched."""
         self.pictures: dict[int, bytes] = {}
         self.calls: list[tuple[str, object]] = []
 
@@ -84,19 +86,27 @@ class MemoryCameras:
     def change(self, source_id: int, **fields: object) -> None:
         self.by_id[source_id] = CameraStatus.model_validate(self.by_id[source_id].model_dump() | fields)
 
+    def _be_there(self) -> None:
+        if not self.is_known or self.is_ending:
+            self.is_known = False
+            raise BeginsAnewError("the processor begins anew")
+
     def pause(self, source_ids: Collection[int], /) -> object:
+        self._be_there()
         self.calls.append(("pause", tuple(source_ids)))
         for source_id in source_ids:
             self.change(source_id, is_detecting=False)
         return tuple(source_ids)
 
     def resume(self, source_ids: Collection[int], /) -> object:
+        self._be_there()
         self.calls.append(("resume", tuple(source_ids)))
         for source_id in source_ids:
             self.change(source_id, is_detecting=True)
         return tuple(source_ids)
 
     def set_record_mode(self, source_id: int, mode: str, /) -> None:
+        self._be_there()
         self.calls.append((mode, source_id))
         if source_id == 13:
             raise ConfigurationError("camera 13 is not recorded")

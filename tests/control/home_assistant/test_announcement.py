@@ -6,7 +6,7 @@ from nvr.control.home_assistant.announcement import MAX_ANNOUNCEMENT_BYTES, read
 from nvr.control.home_assistant.discovery import AnnouncedCamera, Site, camera_payload, to_bytes, without
 from nvr.events.protocol import Topics
 
-SITE = Site(Topics(), "gate-house", ("person",), has_snapshots=False, version="0.1.0")
+SITE = Site(Topics(), "gate-house", ("person",), has_switches=True, has_snapshots=False, version="0.1.0")
 PAYLOAD = camera_payload(AnnouncedCamera(3, "Gate", has_recorder=False), SITE)
 
 

@@ -15,7 +15,7 @@ REMOVED_3 = {CONFIG_3: b"", STATE_3: b""}
 
 
 def site(name: str, classes: tuple[str, ...] = ("person",)) -> Site:
-    return Site(Topics(), name, classes, has_snapshots=False, version="0.1.0")
+    return Site(Topics(), name, classes, has_switches=True, has_snapshots=False, version="0.1.0")
 
 
 class Broker:

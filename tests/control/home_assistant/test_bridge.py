@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nvr.config.operations import HomeAssistantConfig
+from nvr.control.audit import AuditEntry
 from nvr.control.home_assistant import announcer
 from nvr.control.home_assistant.bridge import HomeAssistantBridge
 from tests.control.home_assistant.documented import problems
@@ -16,7 +17,7 @@ from tests.control.home_assistant.events import camera, event, track
 from tests.control.home_assistant.fakes import MemoryCameras, MemoryConnection
 from tests.waiting import wait_until
 
-CONFIG = HomeAssistantConfig(enabled=True, off_delay_s=0.0)
+CONFIG = HomeAssistantConfig(enabled=True, switches=True, off_delay_s=0.0)
 CONFIG_3, CONFIG_4 = (f"homeassistant/device/nvr_default_{key}/config" for key in (3, 4))
 STATE_3 = "nvr/homeassistant/3/state"
 SNAPSHOT_3 = "nvr/homeassistant/3/snapshot"
@@ -28,7 +29,8 @@ class House:
     def __init__(self, config: HomeAssistantConfig = CONFIG, *, is_connected: bool = True) -> None:
         self.connection = MemoryConnection()
         self.cameras = MemoryCameras(3, 4)
-        self.bridge = HomeAssistantBridge(config, self.connection, self.cameras)
+        self.written: list[AuditEntry] = []
+        self.bridge = HomeAssistantBridge(config, self.connection, self.cameras, write_down=self.written.append)
         self.connection.is_connected = is_connected
         self.bridge.start()
 
@@ -103,6 +105,67 @@ def test_a_switch_is_done_and_told() -> None:
         house.wait_for("record", "ON")
         assert house.cameras.calls == [("pause", (3,)), ("off", 3), ("events", 3)]
         assert house.bridge.report.ignored_commands == 1
+        told = [(each.outcome, each.source_ids, each.params) for each in house.written]
+        assert told == [
+            (outcome, (3,), {"topic": f"nvr/homeassistant/3/set/{switch}", "payload": payload})
+            for outcome, switch, payload in (
+                ("completed", "detect", "OFF"),
+                ("completed", "record", "OFF"),
+                ("invalid", "record", "maybe"),
+                ("completed", "record", "ON"),
+            )
+        ]
+        assert {(each.issuer, each.is_signed) for each in house.written} == {("home_assistant", False)}
+
+
+def test_a_flood_of_what_cannot_be_switched_does_not_fill_the_audit_log() -> None:
+    with running() as house:
+        house.wait_for("detect", "ON")
+        for _ in range(100):
+            house.connection.publish("nvr/homeassistant/3/set/detect", b"maybe")
+        wait_until(lambda: house.bridge.report.ignored_commands == 100, "all are counted")
+        assert 1 <= len(house.written) < 100
+
+
+def test_a_switch_that_comes_while_no_processor_runs_is_done_and_told_afterwards() -> None:
+    with running() as house:
+        house.wait_for("detect", "ON")
+        house.cameras.is_known = False
+        house.connection.publish("nvr/homeassistant/3/set/detect", b"OFF")
+        house.bridge.on_event(event("person"))
+        house.wait_for("present.person", "ON")
+        house.cameras.is_known = True
+        house.bridge.cameras_changed()
+        house.wait_for("detect", "OFF")
+        assert house.cameras.calls == [("pause", (3,))]
+
+
+def test_a_switch_that_nothing_ran_for_is_written_down_at_the_end() -> None:
+    with running() as house:
+        house.wait_for("detect", "ON")
+        house.cameras.is_known = False
+        house.connection.publish("nvr/homeassistant/3/set/detect", b"OFF")
+        house.bridge.on_event(event("person"))
+        house.wait_for("present.person", "ON")
+    assert [each.outcome for each in house.written] == ["timeout"]
+
+
+@pytest.mark.parametrize("before", [None, CONFIG])
+def test_without_switches_none_is_announced_and_none_is_done(before: HomeAssistantConfig | None) -> None:
+    without = CONFIG.model_copy(update={"switches": False})
+    with running(before or without) as house:
+        house.wait_for("detect", "ON")
+        house.bridge.reconfigure(without)
+        wait_until(lambda: b"command_topic" not in house.connection.retained[CONFIG_3], "there are no switches")
+        house.connection.publish("nvr/homeassistant/3/set/detect", b"OFF")
+        house.bridge.on_event(event("person"))
+        house.wait_for("present.person", "ON")
+        assert house.cameras.calls == []
+        assert [each.outcome for each in house.written] == ([] if before is None else ["disabled"])
+        house.bridge.reconfigure(CONFIG)
+        wait_until(lambda: b"command_topic" in house.connection.retained[CONFIG_3], "they are there again")
+        house.connection.publish("nvr/homeassistant/3/set/detect", b"OFF")
+        house.wait_for("detect", "OFF")
 
 
 def test_a_switch_that_is_retained_is_not_done_again() -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ classes = st.lists(st.text(max_size=30), max_size=5).map(tuple)
 
 
 def site(tenant: str | None = None, has_snapshots: bool = True, wanted: tuple[str, ...] = ("person", "car")) -> Site:
-    return Site(Topics(tenant), "gate-house", wanted, has_snapshots, "0.1.0")
+    return Site(Topics(tenant), "gate-house", wanted, has_switches=True, has_snapshots=has_snapshots, version="0.1.0")
 
 
 def announced(has_recorder: bool = True, name: str = "Front door") -> AnnouncedCamera:
@@ -113,6 +114,13 @@ def test_a_camera_has_the_entities_that_its_settings_say() -> None:
     assert set(components(has_recorder=False, has_snapshots=False, wanted=())) == always
 
 
+def test_a_camera_that_may_not_be_switched_has_no_switches() -> None:
+    may_not = replace(site(), has_switches=False)
+    payload = read(camera_payload(announced(), may_not))
+    assert problems(payload) == []
+    assert set(components()) - set(payload["components"]) == {"detect", "record"}
+
+
 def test_every_template_picks_a_value_that_the_state_has() -> None:
     state = CameraState(("person", "traffic light"), 5.0)
     state.note_status(camera(record_mode="events"))
@@ -159,7 +167,7 @@ def test_a_camera_hangs_on_the_device_of_its_instance() -> None:
 
 
 def test_a_camera_keeps_its_ids_when_it_is_renamed_or_moves_to_another_instance() -> None:
-    barn = Site(Topics(), "barn", ("person", "car"), has_snapshots=True, version="0.2.0")
+    barn = Site(Topics(), "barn", ("person", "car"), has_switches=True, has_snapshots=True, version="0.2.0")
     here, there = read(camera_payload(announced(), site())), read(camera_payload(announced(name="Yard"), barn))
     ids = [
         {key: component["unique_id"] for key, component in payload["components"].items()} for payload in (here, there)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from nvr.core.errors import NvrError, UnsupportedError
+from nvr.control.home_assistant.ports import BeginsAnewError
+from nvr.core.errors import UnsupportedError
 from nvr.events.instance_status import CameraStatus, InstanceStatus
 from nvr.media.thumbnail import newest_thumbnail
 from nvr.processor.stream_processor import StreamProcessor
@@ -45,7 +46,7 @@ class HomeAssistantCameras:
         modes = {} if running.recorder is None else running.recorder.modes()
         looked_at = {camera.source_id: camera.is_detecting for camera in running.processor.cameras}
         # a switch shows what is done at this moment, whatever the settings say
-        return tuple(
+        statuses = tuple(
             camera.model_copy(
                 update={
                     "record_mode": modes.get(camera.source_id),
@@ -54,21 +55,26 @@ class HomeAssistantCameras:
             )
             for camera in self._status().cameras
         )
+        # the status of a program without a processor names no cameras: they are not gone
+        return statuses if self._is_still(running) else None
 
     def pause(self, source_ids: Collection[int], /) -> object:
         """Look at cameras no more; their connections and recordings go on."""
-        return self._processor().pause(source_ids)
+        return self._switch(lambda running: running.processor.pause(source_ids))
 
     def resume(self, source_ids: Collection[int], /) -> object:
         """Look at cameras again."""
-        return self._processor().resume(source_ids)
+        return self._switch(lambda running: running.processor.resume(source_ids))
 
     def set_record_mode(self, source_id: int, mode: str, /) -> None:
         """Record a camera for other reasons."""
-        running = self._running()
-        if running is None or running.recorder is None:
-            raise UnsupportedError(f"camera {source_id}: nothing records it")
-        running.recorder.set_mode(source_id, mode)
+
+        def set_mode(running: RunningProcessor) -> None:
+            if running.recorder is None:
+                raise UnsupportedError(f"camera {source_id}: nothing records it")
+            running.recorder.set_mode(source_id, mode)
+
+        self._switch(set_mode)
 
     def picture(self, source_id: int, width_px: int, /) -> bytes | None:
         """Return the newest key frame of what is looked at; None where there is none, and while it is paused."""
@@ -80,8 +86,17 @@ class HomeAssistantCameras:
             return None
         return newest_thumbnail(source_id, camera.detect.ring, width_px)
 
-    def _processor(self) -> StreamProcessor:
+    def _switch(self, act: Callable[[RunningProcessor], object]) -> object:
+        """Do something to what runs; raises BeginsAnewError where the next processor may not know of it."""
         running = self._running()
         if running is None:
-            raise NvrError("the processor does not run yet, or begins anew")
-        return running.processor
+            raise BeginsAnewError("the processor does not run yet, or begins anew")
+        try:
+            return act(running)
+        finally:
+            if not self._is_still(running):
+                raise BeginsAnewError("the processor begins anew")
+
+    def _is_still(self, running: RunningProcessor) -> bool:
+        now = self._running()
+        return now is not None and now.processor is running.processor

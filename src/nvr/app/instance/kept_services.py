@@ -94,7 +94,7 @@ class KeptServices:
 
 def services_differ(old: ProcessorSettings, new: ProcessorSettings) -> bool:
     """Tell whether what runs beside a processor has to go by other settings."""
-    if (old.control, old.metrics) != (new.control, new.metrics):
+    if (old.control, old.metrics, old.home_assistant) != (new.control, new.metrics, new.home_assistant):
         return True
     return old.stream.broker != new.stream.broker or need_other_connection(old, new)
 

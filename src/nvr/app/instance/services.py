@@ -14,6 +14,7 @@ from nvr.control.agent import ControlAgent
 from nvr.control.connection import InstanceConnection
 from nvr.control.controlled import ControlledProgram
 from nvr.control.home_assistant.bridge import HomeAssistantBridge
+from nvr.control.home_assistant.switches import with_decided_switches
 from nvr.control.memory import CommandMemory
 from nvr.control.processor_commands import ProcessorCommands, camera_configs
 from nvr.control.registry import ProcessorRegistry
@@ -86,7 +87,13 @@ class ProcessorServices:
                 connection, control, commands.handlers(), memory=memory, on_done=self._status.look, clock=clock
             )
             cameras = HomeAssistantCameras(running, program.status)
-            self._bridge = HomeAssistantBridge(settings.home_assistant, connection, cameras, clock=clock)
+            self._bridge = HomeAssistantBridge(
+                with_decided_switches(settings.home_assistant, control),
+                connection,
+                cameras,
+                write_down=self._agent.write_down,
+                clock=clock,
+            )
             self._publisher = self._make_publisher(metrics)
         self._server = self._make_server(metrics)
 
@@ -116,11 +123,13 @@ class ProcessorServices:
 
     def stop(self, reason: str) -> None:
         """Take no more commands, say that the instance is gone and why, let go of everything."""
+        if self._bridge is not None:  # first, as the agent ends the audit log
+            self._bridge.stop(STOP_S)
         if self._agent is not None:
             self._agent.stop(AGENT_STOP_S)
         if self._status is not None:
             self._status.stop(STOP_S)
-        for part in (self._publisher, self._bridge, self._registry):
+        for part in (self._publisher, self._registry):
             if part is not None:
                 part.stop(STOP_S)
         if self._connection is not None:
@@ -147,8 +156,9 @@ class ProcessorServices:
                 that was changed stays so.
         """
         before, self._settings = self._settings, settings
-        if self._bridge is not None and before.home_assistant != settings.home_assistant:
-            self._bridge.reconfigure(settings.home_assistant)
+        home_assistant = with_decided_switches(settings.home_assistant, settings.control)
+        if self._bridge is not None and home_assistant != with_decided_switches(before.home_assistant, before.control):
+            self._bridge.reconfigure(home_assistant)
         if self._connection is not None and self._agent is not None and self._status is not None:
             stream = settings.stream
             if (before.stream.broker, self._connection.instance_id) != (stream.broker, stream.instance_id):

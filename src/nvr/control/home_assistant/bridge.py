@@ -5,19 +5,22 @@ All work is done in one thread, which waits for nothing but its inbox; pictures 
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import nvr
 from nvr.config.operations import HomeAssistantConfig
+from nvr.control.audit import AuditEntry
 from nvr.control.home_assistant.announcer import Announcer, Message
 from nvr.control.home_assistant.discovery import AnnouncedCamera, Site
 from nvr.control.home_assistant.inbox import Heard, Inbox, Work
 from nvr.control.home_assistant.ports import BrokerConnection, SwitchedCameras
 from nvr.control.home_assistant.snapshots import SnapshotWorker
 from nvr.control.home_assistant.state import CameraState, to_bytes
-from nvr.control.home_assistant.switches import Switches
+from nvr.control.home_assistant.switches import Switches, SwitchOutcome
+from nvr.control.refusal import command_error
 from nvr.core.clock import Clock, SystemClock
+from nvr.core.rate import RateGate
 from nvr.core.throttle import ThrottledLog
 from nvr.events.instance_status import CameraStatus
 from nvr.events.protocol import SWITCH_KINDS, TopicKind, parse_topic
@@ -28,6 +31,12 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 0.5
 """So soon a change of a camera is seen that nobody told of, and the end of a delay."""
+
+REFUSED_PER_S = 2.0
+"""Refused messages that are written down; the rest is counted."""
+
+_OF_STRANGERS = frozenset({"invalid", "disabled", "unsupported"})
+"""Outcomes of messages that Home Assistant does not send of itself."""
 
 _BIRTH = b"online"
 
@@ -56,15 +65,18 @@ class HomeAssistantBridge:
         connection: BrokerConnection,
         cameras: SwitchedCameras,
         *,
+        write_down: Callable[[AuditEntry], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
         """Prepare; nothing is subscribed or published before `start`.
 
         Args:
             config: Its settings. Where they do not enable it, what was announced before is taken back, and no more.
+                Switches are there only where it says so itself: see `with_decided_switches`.
             connection: The instance's own, whose last will is `offline` on the status topic.
             cameras: What is announced, told of, and switched.
-            clock: For intervals.
+            write_down: Takes each switch and its outcome; called in the bridge's thread, never waits.
+            clock: For intervals, and when a switch was done.
         """
         self._config = config
         self._connection = connection
@@ -74,7 +86,9 @@ class HomeAssistantBridge:
         self._published = 0
         self._refused = ThrottledLog(logger, clock=self._clock)
         self._trouble = ThrottledLog(logger, logging.ERROR, clock=self._clock)
-        self._switches = Switches(cameras, self._clock)
+        self._switches = Switches(cameras, self._note_switch, are_taken=_takes_switches(config), clock=self._clock)
+        self._write_down = write_down
+        self._refused_gate = RateGate(REFUSED_PER_S)
         self._states: dict[int, CameraState] = {}
         self._filters: set[str] = set()
         self._instance_id = connection.instance_id
@@ -97,11 +111,6 @@ class HomeAssistantBridge:
     def start(self) -> None:
         """Begin, in the background; the connection may come later."""
         self._subscribe()
-        for kind in SWITCH_KINDS.values():
-            # who switched something while we were away meant then, not now
-            self._connection.subscribe(
-                self._connection.topics.filter(kind), self._inbox.put_heard, qos=kind.qos, wants_retained=False
-            )
         self._connection.on_connect(self._inbox.ask_for_renewal)
         self._thread.start()
         if self._snapshots is not None:
@@ -135,6 +144,7 @@ class HomeAssistantBridge:
                 self._do(work)
             except Exception as error:  # noqa: BLE001 - the supervisor loop: the next look may go well
                 self._trouble.report(f"the bridge to Home Assistant failed: {error!r}", error)
+        self._switches.give_up()
 
     def _do(self, work: Work) -> None:
         if work.config is not None:
@@ -144,10 +154,13 @@ class HomeAssistantBridge:
             self._publish_all(self._announcer.change(self._site()))
         if work.wants_renewal:
             self._renew()
+        if work.heard:
+            self._switches.note(self._cameras.statuses())
         has_switched = [self._take(heard) for heard in work.heard]
         now_s = self._clock.monotonic()
         is_due = self._looked_s is None or now_s - self._looked_s >= LOOK_S
         has_looked = is_due or work.wants_look or any(has_switched) or work.config is not None
+        has_looked = has_looked or self._switches.has_held
         if has_looked:
             self._looked_s = now_s
             self._look(now_s)
@@ -158,9 +171,11 @@ class HomeAssistantBridge:
     def _look(self, now_s: float) -> None:
         """Look what cameras there are and how they do."""
         statuses = self._cameras.statuses()
+        self._switches.note(statuses)
+        if self._switches.catch_up():
+            statuses = self._cameras.statuses()
         if statuses is None:
             return
-        self._switches.note(statuses)
         shown = {status.source_id: status for status in statuses} if self._config.enabled else {}
         self._publish_all(self._announcer.set_cameras([_announced(status) for status in shown.values()], now_s))
         self._publish_all(self._announcer.take_back(now_s))
@@ -201,7 +216,30 @@ class HomeAssistantBridge:
         if parsed is None or parsed.kind not in SWITCH_KINDS.values():
             self._publish_all(self._announcer.heard(heard.topic, heard.payload, self._clock.monotonic()))
             return False
-        return self._config.enabled and self._switches.switch(parsed, heard.payload)
+        return self._switches.switch(parsed, heard.payload)
+
+    def _note_switch(self, outcome: SwitchOutcome) -> None:
+        """Write down what became of a switch; one that failed shows what is so."""
+        told = None if outcome.error is None else command_error(outcome.error)
+        if told is not None and told.type in _OF_STRANGERS and not self._refused_gate.admits(self._clock.monotonic()):
+            return
+        if told is not None and outcome.source_id in self._states:
+            self._states[outcome.source_id].forget_published()
+        self._write_down(
+            AuditEntry(
+                time=self._clock.now(),
+                instance_id=self._connection.instance_id,
+                outcome="completed" if told is None else told.type,
+                command="switch",
+                issuer="home_assistant",
+                source_ids=(outcome.source_id,),
+                params={
+                    "topic": self._connection.topics.home_assistant_set(outcome.source_id, outcome.switch),
+                    "payload": outcome.payload,
+                },
+                reason=None if told is None else told.reason,
+            )
+        )
 
     def _renew(self) -> None:
         """Announce and tell everything again: the broker or Home Assistant may have lost it."""
@@ -213,20 +251,30 @@ class HomeAssistantBridge:
         return f"{self._config.discovery_prefix}/status"
 
     def _subscribe(self) -> None:
-        """Hear of Home Assistant's start and of what is announced, once for each prefix that there ever was."""
+        """Hear of Home Assistant's start and of what is announced, once for each prefix that there ever was.
+
+        Switches are heard of once they are taken.
+        """
         for topic_filter in (self._birth_topic(), self._announcer.filter):
             if topic_filter not in self._filters:
                 self._filters.add(topic_filter)
                 self._connection.subscribe(topic_filter, self._inbox.put_heard, qos=1)
+        for kind in SWITCH_KINDS.values() if _takes_switches(self._config) else ():
+            topic_filter = self._connection.topics.filter(kind)
+            if topic_filter not in self._filters:
+                self._filters.add(topic_filter)
+                # who switched something while we were away meant then, not now
+                self._connection.subscribe(topic_filter, self._inbox.put_heard, qos=kind.qos, wants_retained=False)
 
     def _apply(self, config: HomeAssistantConfig) -> None:
         before, self._config = self._config, config
+        self._switches.set_taken(_takes_switches(config))
         if config.enabled and before.enabled and config.discovery_prefix == before.discovery_prefix:
             self._publish_all(self._announcer.change(self._site()))
         else:
             self._publish_all(self._announcer.withdraw())
             self._announcer = Announcer(self._site(), config.discovery_prefix)
-            self._subscribe()
+        self._subscribe()
         self._states.clear()
         replaced, self._snapshots = self._snapshots, self._make_snapshots()
         if replaced is not None:
@@ -239,6 +287,7 @@ class HomeAssistantBridge:
             self._connection.topics,
             self._instance_id,
             self._config.classes,
+            has_switches=_takes_switches(self._config),
             has_snapshots=self._config.snapshots,
             version=nvr.__version__,
         )
@@ -271,6 +320,10 @@ class HomeAssistantBridge:
             self._published += 1
         else:
             self._refused.report(f"{topic} was not taken: the broker is away, or too much waits for it")
+
+
+def _takes_switches(config: HomeAssistantConfig) -> bool:
+    return config.enabled and config.switches is True
 
 
 def _announced(status: CameraStatus) -> AnnouncedCamera:

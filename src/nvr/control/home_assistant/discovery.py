@@ -63,6 +63,7 @@ class Site:
     topics: Topics
     instance_id: str
     classes: tuple[str, ...]
+    has_switches: bool
     has_snapshots: bool
     version: str
 
@@ -203,8 +204,9 @@ def _camera_components(camera: AnnouncedCamera, site: Site) -> dict[str, JsonObj
         **state,
         **always,
     }
-    components["detect"] = {**_switch("detect", "mdi:motion-sensor", camera, site), **state, **always}
-    if camera.has_recorder:
+    if site.has_switches:
+        components["detect"] = {**_switch("detect", "mdi:motion-sensor", camera, site), **state, **always}
+    if site.has_switches and camera.has_recorder:
         components["record"] = {**_switch("record", "mdi:record-rec", camera, site), **state, **always}
     if site.has_snapshots:
         components["snapshot"] = {

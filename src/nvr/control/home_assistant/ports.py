@@ -3,10 +3,15 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
+from nvr.core.errors import TransientError
 from nvr.events.instance_status import CameraStatus
 from nvr.events.protocol import Topics
 
 Handler = Callable[[str, bytes], None]
+
+
+class BeginsAnewError(TransientError):
+    """Nothing is there that could be switched, or it ended meanwhile; what follows is to be switched, then."""
 
 
 class BrokerConnection(Protocol):
@@ -48,15 +53,15 @@ class SwitchedCameras(Protocol):
         ...
 
     def pause(self, source_ids: Collection[int], /) -> object:
-        """Look at cameras no more; raises NvrError."""
+        """Look at cameras no more; raises NvrError, BeginsAnewError where it may not last."""
         ...
 
     def resume(self, source_ids: Collection[int], /) -> object:
-        """Look at cameras again; raises NvrError."""
+        """Look at cameras again; raises as `pause`."""
         ...
 
     def set_record_mode(self, source_id: int, mode: str, /) -> None:
-        """Record a camera for other reasons, as a setting names them; raises NvrError."""
+        """Record a camera for other reasons, as a setting names them; raises as `pause`."""
         ...
 
     def picture(self, source_id: int, width_px: int, /) -> bytes | None:
