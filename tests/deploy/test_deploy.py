@@ -13,6 +13,7 @@ import pytest
 import typer.main
 import yaml
 from typer.core import TyperGroup
+from typer.testing import CliRunner
 
 from nvr.app.site.plan import plan_site
 from nvr.app.site.up import STOP_S
@@ -28,6 +29,7 @@ from tests.waiting import DEADLINE_S, wait_until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ROOT = DEPLOY.parent
+CONFIG = DEPLOY / "etc" / "nvr.yaml"
 UNIT = DEPLOY / "systemd" / "nvr.service"
 
 
@@ -122,12 +124,13 @@ def test_the_services_use_what_is_declared_and_mount_what_there_is() -> None:
             assert (secret if isinstance(secret, str) else secret["source"]) in content["secrets"]
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
-            assert (DEPLOY / source).is_file() if source.startswith(".") else source in content["volumes"]
+            assert (DEPLOY / source).exists() if source.startswith(".") else source in content["volumes"]
         assert "healthcheck" in service or service.get("build")
     for secret in content["secrets"].values():
         assert secret["file"].startswith("./secrets/")
-    ignored = subprocess.run(["git", "check-ignore", "-q", "deploy/secrets/mqtt_password"], cwd=ROOT, check=False)
-    assert ignored.returncode in {0, 128}, "passwords stay out of the repository; 128: this is none"
+    for path in ("deploy/secrets/mqtt_password", "deploy/cameras.env"):
+        ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)
+        assert ignored.returncode in {0, 128}, "passwords stay out of the repository; 128: this is none"
 
 
 def test_the_recorder_s_container_fits_its_image() -> None:
@@ -148,17 +151,50 @@ def test_the_recorder_s_container_fits_its_image() -> None:
 
 
 def container_config() -> NvrConfig:
-    text = (DEPLOY / "nvr.yaml").read_text()
-    return parse_config(text.replace("!secret /run/secrets/mqtt_password", "secret"), "deploy/nvr.yaml")
+    text = CONFIG.read_text()
+    return parse_config(text.replace("!secret /run/secrets/mqtt_password", "secret"), "deploy/etc/nvr.yaml")
 
 
 def test_the_configuration_of_the_containers_names_their_services() -> None:
     config, content = container_config(), compose()
     assert config.broker.host in content["services"]
-    assert "!secret /run/secrets/mqtt_password" in (DEPLOY / "nvr.yaml").read_text()
+    assert "!secret /run/secrets/mqtt_password" in CONFIG.read_text()
     assert str(config.storage.root) in {volume.split(":")[1] for volume in content["services"]["nvr"]["volumes"]}
     users = re.findall(r"^user (\S+)$", (DEPLOY / "mosquitto" / "acl").read_text(), re.MULTILINE)
     assert config.broker.username in users
+
+
+def test_the_folder_of_the_configuration_is_mounted_so_that_editors_may_replace_the_file() -> None:
+    service = compose()["services"]["nvr"]
+    config = Path(check_command(["nvr", *service["command"]])["config"])
+    mounts = {target: DEPLOY / source for source, target, *_ in (volume.split(":") for volume in service["volumes"])}
+    assert mounts[str(config.parent)].is_dir()
+    assert mounts[str(config.parent)] / config.name == CONFIG
+
+
+def test_the_cameras_that_are_shown_are_understood_with_the_passwords_that_are_shown(tmp_path: Path) -> None:
+    [env_file] = compose()["services"]["nvr"]["env_file"]
+    shown = (DEPLOY / f"{env_file['path']}.example").read_text()
+    passwords = dict(
+        shlex.split(line)[0].split("=", 1) for line in shown.splitlines() if line and not line.startswith("#")
+    )
+    secret = tmp_path / "mqtt_password"
+    secret.write_text("mqtt-password\n")
+    secret.chmod(0o400)
+    text = CONFIG.read_text().replace("/run/secrets/mqtt_password", str(secret))
+    text = re.sub(r"^#(?=  )", "", text, flags=re.MULTILINE)
+    (tmp_path / "nvr.yaml").write_text(text)
+
+    def check(environment: dict[str, str]) -> tuple[int, str]:
+        command = ["config", "check", str(tmp_path / "nvr.yaml")]
+        result = CliRunner().invoke(main.app, command, env={**image_environment(), **environment})
+        return result.exit_code, result.output
+
+    status, output = check(passwords)
+    assert (status, output.splitlines()[-1]) == (0, f"{tmp_path / 'nvr.yaml'} is understood: 1 camera")
+    status, output = check({})
+    assert status != 0
+    assert "DOOR_PASSWORD" in output
 
 
 @pytest.fixture
