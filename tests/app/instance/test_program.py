@@ -318,7 +318,7 @@ def test_services_that_cannot_be_made_anew_go_on_as_they_were(
     wait_until(lambda: "go on as they were" in caplog.text, "it is told")
     wait_until(lambda: program.metrics_url is not None, "the endpoint is there again")
     site.heard.wait_for_events(0)
-    assert program.settings.metrics.http_port == 0
+    wait_until(lambda: program.settings.metrics.http_port == 0, "the settings are those that hold")
 
 
 def test_a_restart_by_command_with_other_settings_of_control_is_answered(site: Site) -> None:
