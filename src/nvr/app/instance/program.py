@@ -8,11 +8,13 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
+from nvr.app.instance.added_cameras import add_again, added_cameras, check_added
 from nvr.app.instance.kept_services import KeptServices, check_endpoint, services_differ
 from nvr.app.instance.recording_processor import make_processor
 from nvr.app.instance.reloading import apply_live
 from nvr.app.instance.running_processor import Running
 from nvr.app.instance.services import ProcessorServices
+from nvr.config.camera import CameraConfig
 from nvr.config.derive import ProcessorSettings
 from nvr.config.diff import SettingsChange, compare
 from nvr.config.watch import FileWatch, WatchedFiles
@@ -72,6 +74,8 @@ class ProcessorProgram:
         self._is_refused = False
         self._paused: dict[int, bool] = {}
         """Cameras that were paused when a processor ended, and whether they had hung up."""
+        self._added: dict[int, CameraConfig] = {}
+        """Cameras that commands had added when a processor ended."""
         self._allow_empty = allow_empty
         self._on_report = on_report
         self._on_settings = on_settings
@@ -149,7 +153,7 @@ class ProcessorProgram:
         """
         with self._changing:
             new = self._read()
-            check_endpoint(self._services.served, new)
+            self._check(new)
             self._rebuild_and_wait(new)
 
     def reload(self) -> JsonValue:
@@ -167,7 +171,7 @@ class ProcessorProgram:
             change = compare(self._settings, new)
             if change.is_empty:
                 return _no_change()
-            check_endpoint(self._services.served, new)
+            self._check(new)
             lines: list[JsonValue] = [mask_credentials(line) for line in change.describe()]
             logger.info("reload: %s", "; ".join(map(str, lines)))
             needed = self._apply(change, new)
@@ -195,6 +199,13 @@ class ProcessorProgram:
         """Read the settings; a name that was given by a command holds as long as the program runs."""
         settings = self._read_as_written()
         return settings if self._name is None else named(settings, self._name)
+
+    def _check(self, new: ProcessorSettings) -> None:
+        """Raise ConfigurationError where settings cannot be, before anything is changed."""
+        check_endpoint(self._services.served, new)
+        running = self._running
+        if running is not None:
+            check_added(added_cameras(running.processor, self._settings), new)
 
     def _apply(self, change: SettingsChange, new: ProcessorSettings) -> tuple[str, ...]:
         running, services, old = self._running, self._services.current, self._settings
@@ -306,6 +317,7 @@ class ProcessorProgram:
                 for camera in running.processor.cameras
                 if camera.is_hung_up or not camera.is_detecting
             }
+            self._added = added_cameras(running.processor, self._settings)
 
     def _start(self, settings: ProcessorSettings) -> None:
         stream, recording = settings.stream, settings.recording
@@ -334,6 +346,7 @@ class ProcessorProgram:
             if self._is_stopping.is_set():  # it was ended before it began
                 raise CancelledError("the program was stopped while it started") from None
             raise
+        add_again(processor, self._added)
         pause_again(processor, self._paused)
         self._settings, self._running, self._building = settings, self._building, None
         self._services.look()

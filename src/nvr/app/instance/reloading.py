@@ -35,7 +35,7 @@ def apply_live(
 ) -> Applied:
     """Apply what can be applied to a processor that runs.
 
-    A camera that a command has removed or added meanwhile is brought to what the new settings say.
+    A camera that a command has removed meanwhile, or added as it is in them, is brought to what the new settings say.
 
     Raises:
         NvrError: A setting of all cameras cannot be applied, such as a model that cannot be had; nothing has changed.
