@@ -46,6 +46,14 @@ def test_a_camera_without_a_name_is_known_by_its_address_whatever_its_password()
     assert numbers(numbered) == [1, 0, 2]
 
 
+def test_numbers_of_cameras_that_are_not_in_the_file_are_left_to_them() -> None:
+    numbered, known = number_cameras(site(("a", None), ("b", None)), {"a": 1}, elsewhere={0, 1})
+    assert numbers(numbered) == [2, 3]
+    assert known == {"a": 2, "b": 3}
+    written, _ = number_cameras(site(("a", 1)), {}, elsewhere={1})
+    assert numbers(written) == [1], "who gave it out answers for it"
+
+
 def test_numbering_may_begin_higher() -> None:
     assert numbers(number_cameras(site(("a", None), ("b", 6), ("c", None)), first=5)[0]) == [5, 6, 7]
 

@@ -1,7 +1,7 @@
 """Which number each camera has: kept while a camera is known, never given to another one; pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import count
 
 from nvr.config.site import NvrConfig, SiteCamera
@@ -11,7 +11,11 @@ NOTHING_KNOWN: Mapping[str, int] = {}
 
 
 def number_cameras(
-    site: NvrConfig, known: Mapping[str, int] = NOTHING_KNOWN, *, first: int = 0
+    site: NvrConfig,
+    known: Mapping[str, int] = NOTHING_KNOWN,
+    *,
+    first: int = 0,
+    elsewhere: Collection[int] = (),
 ) -> tuple[NvrConfig, dict[str, int]]:
     """Return the configuration with a `source_id` for each camera, and the numbers by identity to keep for later.
 
@@ -23,10 +27,11 @@ def number_cameras(
         site: The configuration; cameras that are not enabled are numbered, too.
         known: What the last call returned.
         first: The lowest number for cameras that have none.
+        elsewhere: Numbers of cameras that are not in the file; none of it gets one unless that is written down.
     """
     identities = camera_identities(site.cameras)
     written = {camera.source_id for camera in site.cameras if camera.source_id is not None}
-    taken = written | set(known.values())
+    taken = written.union(known.values(), elsewhere)
     free = (number for number in count(first) if number not in taken)
     numbers: dict[str, int] = {}
     given = set(written)
@@ -34,7 +39,7 @@ def number_cameras(
         before = known.get(identity)
         if camera.source_id is not None:
             numbers[identity] = camera.source_id
-        elif before is not None and before not in given:
+        elif before is not None and before not in given and before not in elsewhere:
             numbers[identity] = before
         else:
             numbers[identity] = next(free)

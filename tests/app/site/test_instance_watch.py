@@ -4,7 +4,7 @@ from nvr.app.site.instance_watch import InstanceWatch
 from nvr.app.site.plan import InstancePlan, SitePlan
 from nvr.app.supervision.kept_child import ChildReport
 from nvr.config.site import NvrConfig
-from nvr.events.instance_status import InstanceStatus
+from nvr.events.instance_status import CameraStatus, InstanceStatus
 
 PLAN = SitePlan(tuple(InstancePlan(name, name, None, (), NvrConfig()) for name in ("gate", "porch")), ())
 
@@ -67,3 +67,15 @@ def test_one_that_a_command_renamed_is_still_our_process() -> None:
     watch = listening(["cellar"])
     watch.hear([heard("shed", pid=7)], PLAN, REPORTS, 2.0)
     assert watch.has_answered(REPORTS[0])
+
+
+def test_a_camera_that_no_plan_has_was_added_and_goes_with_its_process() -> None:
+    watch = listening(["cellar"])
+    watch.keep(PLAN)
+    camera = CameraStatus(source_id=4, name="door", state="running")
+    status = InstanceStatus(instance_id="gate", state="running", host="cellar", pid=7, cameras=(camera,))
+    strange = status.model_copy(update={"instance_id": "attic", "pid": 9})
+    watch.hear([Heard(None, status), Heard(None, strange)], PLAN, REPORTS, 2.0)
+    assert watch.added == {4: "gate"}
+    watch.hear([Heard(None, InstanceStatus.offline("gate", "processor", "connection lost"))], PLAN, REPORTS, 3.0)
+    assert watch.added == {}

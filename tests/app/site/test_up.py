@@ -295,6 +295,34 @@ def test_it_answers_commands_itself(tmp_path: Path) -> None:
         client.stop()
 
 
+def test_cameras_of_the_file_and_cameras_that_commands_add_never_have_the_same_number(tmp_path: Path) -> None:
+    config = tmp_path / "nvr.yaml"
+    settings = "models: {model_id: motion}\nwall: {enabled: false}\nprocessors: {count: 2}\ncameras:\n"
+
+    def write(*lines: str) -> None:
+        part = tmp_path / "part"
+        part.write_text(settings + "".join(f"  - {line}\n" for line in lines))
+        part.replace(config)
+
+    with cameras(3) as uris:
+        first = [f"{{name: c{i}, uri: '{uri}'}}" for i, uri in enumerate(uris[:2])]
+        write(*first)
+        with nvr_up(tmp_path) as up:
+            listener = up.listener()
+            listener.wait_for({0, 1})
+            added = up.run("ctl", "add-stream", uris[2], "-i", "processor-1")
+            assert "added camera 2" in added.stdout, added
+            listener.wait_for({2})
+            write(*first, f"{{name: c3, uri: '{uris[2]}'}}")
+            listener.wait_for({3})
+            write(*first, f"{{name: c4, uri: '{uris[2]}', source_id: 2}}")
+            up.wait_for_line("the settings stay as they were", "source_id 2 has a camera that a command added to")
+            status = up.run("status")
+            assert "camera 2, too" not in status.stdout, status
+            listener.wait_for({2, 3}, since_s=time.monotonic())
+            listener.close()
+
+
 def test_an_instance_that_a_command_stopped_is_missed_and_can_be_brought_back(tmp_path: Path) -> None:
     with cameras(1) as uris, nvr_up(tmp_path, *options(*uris, "--no-wall")) as up:
         listener = up.listener()

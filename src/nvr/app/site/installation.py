@@ -16,8 +16,13 @@ from nvr.app.site.state import read_state, write_state
 from nvr.app.supervision.supervisor import Supervisor
 from nvr.config.numbering import number_cameras
 from nvr.config.site import BrokerSection, NvrConfig
+from nvr.core.errors import ConfigurationError
+from nvr.core.masking import mask_credentials
 
 logger = logging.getLogger(__name__)
+
+
+NOTHING_ADDED: Mapping[int, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +77,27 @@ class Installation:
         """What runs; None before the first `install`."""
         return self._site
 
-    def prepare(self, config: NvrConfig, costs: Mapping[int, float], *, may_move: bool = False) -> Site:
+    def prepare(
+        self,
+        config: NvrConfig,
+        costs: Mapping[int, float],
+        *,
+        may_move: bool = False,
+        added: Mapping[int, str] = NOTHING_ADDED,
+    ) -> Site:
         """Return what a configuration asks for; nothing is different before it is given to `install`.
 
         Args:
             config: As it was read.
             costs: Cores of each camera, where they were measured.
             may_move: Whether cameras may move to another instance to even out the load.
+            added: The process of each camera that a command added, by source id; new cameras are numbered around them.
 
         Raises:
             NvrError: It cannot be done.
         """
-        numbered, _ = number_cameras(config, self._state.numbers)
+        check_written_numbers(config, added)
+        numbered, _ = number_cameras(config, self._state.numbers, elsewhere=added)
         broker, private = self._choose_broker(config)
         plan = plan_site(
             numbered,
@@ -143,7 +157,7 @@ class Installation:
         ]
 
     def _remember(self, site: Site) -> None:
-        _, numbers = number_cameras(site.config, self._state.numbers)
+        _, numbers = number_cameras(site.numbered, self._state.numbers)
         port = self._state.broker_port if site.private is None else site.private.port
         state = self._state.model_copy(update={"numbers": numbers, "broker_port": port})
         if state != self._state:
@@ -162,3 +176,19 @@ class Installation:
 
     def _wall_urls(self, site: Site) -> dict[str, str]:
         return {wall.name: self._processes.wall_url(wall) for wall in site.plan.walls}
+
+
+def check_written_numbers(config: NvrConfig, added: Mapping[int, str]) -> None:
+    """Refuse a number that is written down for one camera while a command has added another one under it.
+
+    Raises:
+        ConfigurationError: Says which camera, where the other one runs, and what can be done.
+    """
+    for camera in config.cameras:
+        owner = None if camera.source_id is None or not camera.enabled else added.get(camera.source_id)
+        if owner is not None:
+            raise ConfigurationError(
+                f"camera {camera.name or mask_credentials(camera.uri)}: source_id {camera.source_id} has a camera "
+                f"that a command added to {owner}: write another one, or first take that camera out "
+                f"(nvr ctl remove-stream --source {camera.source_id})"
+            )

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from nvr.app.site.added_cameras import AddedCameras
 from nvr.app.site.camera_costs import CameraCosts
 from nvr.app.site.control import Heard
 from nvr.app.site.heartbeats import Heartbeats
@@ -20,6 +21,7 @@ class InstanceWatch:
         """Know of nobody yet; `host` is what our processes call this machine, which may change while they run."""
         self._costs = CameraCosts()
         self._heartbeats = Heartbeats()
+        self._added = AddedCameras()
         self._stopped: set[str] = set()
         self._host = host
 
@@ -33,9 +35,15 @@ class InstanceWatch:
         """Cores of each camera, by source id, where they were measured."""
         return self._costs.measured
 
+    @property
+    def added(self) -> Mapping[int, str]:
+        """The process of each camera that a command added, by source id."""
+        return self._added.owners
+
     def keep(self, plan: SitePlan) -> None:
         """Forget what is not in a plan."""
         self._heartbeats.forget_others(instance.name for instance in plan.instances)
+        self._added.keep(plan.source_ids, {instance.name for instance in plan.instances})
         self._costs.forget_others(plan.source_ids, {instance.instance_id for instance in plan.instances})
 
     def note_broker(self, *, is_connected: bool, now_s: float) -> None:
@@ -59,8 +67,11 @@ class InstanceWatch:
             elif message.state != "offline" and (name := _whose(message, pids) or name) is not None:
                 self._heartbeats.note(name, now_s, message.heartbeat_s or DEFAULT_HEARTBEAT_S)
                 self._stopped.discard(name)
-            elif name is not None and message.reason == STOPPED_BY_COMMAND:
-                self._stopped.add(name)
+                self._added.note(name, {camera.source_id for camera in message.cameras})
+            elif name is not None:
+                self._added.note(name, ())
+                if message.reason == STOPPED_BY_COMMAND:
+                    self._stopped.add(name)
 
     def has_answered(self, report: ChildReport) -> bool:
         """Tell whether a process that runs has said a word since its start."""

@@ -140,8 +140,8 @@ class Up:
         self._service.ready(summary(self._status))
         while not self._is_stopping:
             is_changed = self._supervisor.poll(POLL_S)
+            self._listen()  # first: a new camera is numbered around those that commands added
             self._serve_reloads(installation, running_file)
-            self._listen()
             self._restart_silent()
             self._restart_deaf_broker()
             self._rebalance(installation)
@@ -166,7 +166,7 @@ class Up:
             NvrError: It cannot be done.
         """
         before = self._site
-        site = installation.prepare(config, self._watch.costs, may_move=may_move)
+        site = installation.prepare(config, self._watch.costs, may_move=may_move, added=self._watch.added)
         installation.install(site)
         self._site = site
         if site.private is not None and (before is None or before.broker != site.broker):
