@@ -1,5 +1,6 @@
 """The whole program in a thread, on real cameras and a real broker: its file changes, and it follows."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from nvr.app.instance.services import ProcessorServices
 from nvr.bus.local_broker import LocalBroker
 from nvr.config.derive import ProcessorSettings
+from nvr.config.operations import MetricsConfig
 from nvr.control.connection import InstanceConnection
 from nvr.core.errors import BrokerError, CancelledError, ConfigurationError, NvrError, TransientError
 from nvr.events.command import Command, CommandAck
@@ -132,6 +135,30 @@ def test_other_settings_of_control_and_metrics_cost_no_frame(site: Site) -> None
     site.heard.wait_for_events(0)
     assert steps(site.heard.frame_ids(0)) == {1}
     wait_until(lambda: site.heard.statuses[-1].heartbeat_s == 1, "the new heartbeat")
+
+
+def test_only_the_thread_that_runs_it_lets_control_and_metrics_follow(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    move_server = ProcessorServices._move_server
+
+    def note(services: ProcessorServices, before: MetricsConfig, metrics: MetricsConfig) -> None:
+        threads.append(threading.current_thread().name)
+        move_server(services, before, metrics)
+
+    monkeypatch.setattr(ProcessorServices, "_move_server", note)
+    site.write(0)
+    program = site.start()
+    site.heard.wait_for_events(0)
+    for number in range(3):
+        metrics = {"http_port": None if number % 2 else 0}
+        site.write(0, metrics=metrics)
+        program.reload()
+        site.write(0, metrics=metrics, home_assistant={"enabled": number % 2 == 0})
+        program.reload()  # before the other thread has looked: a command may be who asks
+        wait_until(lambda number=number: len(threads) > number, "the endpoint has come or gone")  # type: ignore[misc]
+    assert set(threads) == {"program"}
 
 
 def test_no_answer_is_forgotten_whatever_begins_anew(site: Site) -> None:

@@ -226,7 +226,7 @@ class ProcessorProgram:
         self._settings, new = settings, settings
         if old.log != new.log or old.stream.instance_id != new.stream.instance_id:
             self._on_settings(new)
-        if services_differ(old, new):
+        if services_differ(self._services.served, new):  # which an earlier reload may have left to the thread of `run`
             self._has_other_services.set()  # not here: this may be one of their own threads
         else:
             services.reconfigure(new)
@@ -279,8 +279,7 @@ class ProcessorProgram:
             if rebuild is not None:
                 self._begin_anew(rebuild)
             elif self._has_other_services.is_set():
-                self._has_other_services.clear()
-                self._let_services_follow(self._settings)
+                self._let_services_follow()
             if self._clock.monotonic() - report_s >= REPORT_EVERY_S:
                 report_s = self._clock.monotonic()
                 self._on_report(running.processor.report())
@@ -366,10 +365,15 @@ class ProcessorProgram:
             clock=self._clock,
         )
 
-    def _let_services_follow(self, new: ProcessorSettings) -> None:
-        kept = self._services.follow(new)
-        if kept is not new:  # else a reload may have others by now
-            self._settings = kept
+    def _let_services_follow(self) -> None:
+        """Let them go by the settings, unless somebody is changing these: with the next look, then."""
+        if not self._changing.acquire(blocking=False):  # no wait: who has it may wait for this very thread
+            return
+        try:
+            self._has_other_services.clear()
+            self._settings = self._services.follow(self._settings)
+        finally:
+            self._changing.release()
 
     def _terminate(self) -> None:
         for running in (self._running, self._building):
