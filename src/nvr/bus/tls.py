@@ -41,6 +41,12 @@ class TlsContext(ssl.SSLContext):
         return self._usable.wrap_socket(*args, **kwargs)
 
 
+def check_files(broker: BrokerConfig) -> None:
+    """Raise ConfigurationError where a connection to the broker could not be made for want of a file."""
+    if broker.tls:
+        _load(broker)
+
+
 def _load(broker: BrokerConfig) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=broker.ca_file)

@@ -115,6 +115,19 @@ def test_settings_that_do_not_work_leave_the_processor_as_it_was(site: Site, tmp
     assert program.reload() == {"changes": [], "restarted_for": []}
 
 
+def test_a_certificate_that_is_not_there_ends_no_processor(site: Site) -> None:
+    site.write(0)
+    program = site.start()
+    site.heard.wait_for_events(0)
+    broker = {"host": site.broker.host, "port": site.broker.port, "tls": True, "ca_file": "/absent/ca.pem"}
+    site.write(0, broker=broker)
+    for change in (program.reload, program.restart):
+        with pytest.raises(ConfigurationError, match=r"/absent/ca\.pem"):
+            change()
+    site.heard.wait_for_events(0)
+    assert steps(site.heard.frame_ids(0)) == {1}
+
+
 def test_it_runs_without_a_camera_and_takes_one_later(site: Site) -> None:
     site.write()
     program = site.start()

@@ -14,6 +14,7 @@ from nvr.app.instance.recording_processor import make_processor
 from nvr.app.instance.reloading import apply_live
 from nvr.app.instance.running_processor import Running
 from nvr.app.instance.services import ProcessorServices
+from nvr.bus.tls import check_files
 from nvr.config.camera import CameraConfig
 from nvr.config.derive import ProcessorSettings
 from nvr.config.diff import SettingsChange, compare
@@ -206,6 +207,8 @@ class ProcessorProgram:
         running = self._running
         if running is not None:
             check_added(added_cameras(running.processor, self._settings), new)
+        if new.stream.mqtt_enabled:
+            check_files(new.stream.broker)
 
     def _apply(self, change: SettingsChange, new: ProcessorSettings) -> tuple[str, ...]:
         running, services, old = self._running, self._services.current, self._settings

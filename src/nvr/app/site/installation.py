@@ -14,6 +14,8 @@ from nvr.app.site.processes import SiteProcesses
 from nvr.app.site.running_file import RunningInfo
 from nvr.app.site.state import read_state, write_state
 from nvr.app.supervision.supervisor import Supervisor
+from nvr.bus.tls import check_files
+from nvr.config.derive import broker_config
 from nvr.config.numbering import number_cameras
 from nvr.config.site import BrokerSection, NvrConfig
 from nvr.core.errors import ConfigurationError
@@ -99,6 +101,8 @@ class Installation:
         check_written_numbers(config, added)
         numbered, _ = number_cameras(config, self._state.numbers, elsewhere=added)
         broker, private = self._choose_broker(config)
+        if broker.enabled:
+            check_files(broker_config(broker))
         plan = plan_site(
             numbered,
             broker=broker,
