@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from nvr.bus.local_broker import LocalBroker
 from nvr.config.operations import ControlConfig
 from nvr.control.agent import ControlAgent
+from nvr.control.client import ControlClient
 from nvr.control.handlers import Request
-from nvr.control.signing import signed
+from nvr.control.signing import key_of_tenant, signed
 from nvr.core.log_format import TextFormatter
 from nvr.events.command import Command
-from tests.control.conftest import Desk, Instance, StartInstance
+from tests.control.conftest import Desk, Instance, StartInstance, config_of
 from tests.waiting import DEADLINE_S, wait_until
 
 pytestmark = pytest.mark.broker
@@ -240,6 +242,25 @@ def test_only_signed_commands_are_taken_where_there_is_a_key(start_instance: Sta
     desk.send(right)  # somebody replays it
     assert [ack.status for ack in desk.wait_for("right", 3)] == ["received", "completed", "completed"]
     assert instance.processor.paused == set()
+
+
+def test_what_was_signed_for_one_tenant_is_refused_by_another(
+    mosquitto: LocalBroker, start_instance: StartInstance
+) -> None:
+    start_instance(key=SecretStr(KEY), tenant="acme")
+    desk = Desk(mosquitto, "acme")
+    pause = Command(command="pause", command_id="1", issued_at=now())
+    try:
+        for key in (KEY, key_of_tenant(KEY, "bolt")):
+            refused = desk.ask(signed(pause, key))
+            assert refused.error is not None
+            assert refused.error.type == "unauthorised"
+            pause = pause.model_copy(update={"command_id": f"{pause.command_id}1"})
+        assert desk.ask(signed(pause, key_of_tenant(KEY, "acme"))).status == "completed"
+    finally:
+        desk.connection.stop()
+    with ControlClient(config_of(mosquitto), tenant="acme", key=SecretStr(KEY)) as client:
+        assert client.send("ping", timeout_s=DEADLINE_S)[0].is_ok
 
 
 def test_a_signed_command_that_was_refused_stays_refused(start_instance: StartInstance, desk: Desk) -> None:

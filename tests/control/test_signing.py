@@ -1,3 +1,5 @@
+import hashlib
+import hmac
 import json
 import struct
 
@@ -6,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from nvr.control.signing import canonical, check_key, is_signed, signature_of, signed
+from nvr.control.signing import canonical, check_key, is_signed, key_of_tenant, signature_of, signed
 from nvr.core.errors import ConfigurationError, MessageError
 from nvr.events.command import Command
 from tests.control.fakes import START
@@ -107,6 +109,14 @@ def test_a_signed_command_is_recognised_and_a_changed_one_is_not() -> None:
     assert not is_signed(payload, "ä", KEY)
     assert not is_signed(b"[]", command.signature, KEY)
     assert not is_signed(b"[" * 100_000, command.signature, KEY)
+
+
+def test_each_tenant_has_a_key_of_its_own_and_the_default_one_the_shared_key() -> None:
+    assert key_of_tenant(KEY, None) == KEY
+    keys = {key_of_tenant(KEY, tenant) for tenant in (None, "acme", "bolt")}
+    assert len(keys) == 3
+    expected = hmac.new(KEY.encode(), b"acme", hashlib.sha256).hexdigest()
+    assert key_of_tenant(KEY, "acme") == expected, "as others are told to make it"
 
 
 def test_fields_that_we_do_not_know_are_signed_too() -> None:

@@ -21,6 +21,7 @@ from nvr.control.memory import CommandMemory
 from nvr.control.outcomes import Outcome, fingerprint
 from nvr.control.parameters import COMMANDS, Parameters
 from nvr.control.refusal import RefusedError, command_error
+from nvr.control.signing import key_of_tenant
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import MessageError, NvrError
 from nvr.core.log_context import log_fields
@@ -95,7 +96,7 @@ class ControlAgent:
         self._clock = clock or SystemClock()
         self._memory = memory or CommandMemory(clock=self._clock)
         self._config = config
-        self._admission = _admission(config)
+        self._admission = _admission(config, self._connection.topics.tenant)
         self._audit = self._make_audit(config)
         self._answers = self._make_answers()
         self._audit_lost = 0
@@ -148,7 +149,7 @@ class ControlAgent:
             self._audit = self._make_audit(config)
             if self._audit is not None:
                 self._audit.start()
-        self._admission = _admission(config)
+        self._admission = _admission(config, self._connection.topics.tenant)
         self._answers = self._make_answers()
         if audit is not None and audit is not self._audit:
             audit.stop()
@@ -356,8 +357,8 @@ class ControlAgent:
         return Answers(self._connection, self._audit, wants_signatures=is_signed, clock=self._clock)
 
 
-def _admission(config: ControlConfig) -> Admission:
-    key = None if config.key is None else config.key.get_secret_value()
+def _admission(config: ControlConfig, tenant: str | None) -> Admission:
+    key = None if config.key is None else key_of_tenant(config.key.get_secret_value(), tenant)
     return Admission(config.enabled, key, config.max_skew_s)
 
 

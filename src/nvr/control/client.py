@@ -14,7 +14,7 @@ from pydantic import JsonValue, SecretStr, ValidationError
 from nvr.bus.connection import MqttConnection
 from nvr.config.broker import BrokerConfig
 from nvr.control.registry import Presence, ProcessorRegistry
-from nvr.control.signing import check_key, signed
+from nvr.control.signing import check_key, key_of_tenant, signed
 from nvr.core.clock import Clock, SystemClock
 from nvr.core.errors import BrokerError, InvalidInputError, MessageError
 from nvr.core.throttle import ThrottledLog
@@ -119,7 +119,7 @@ class ControlClient:
             ConfigurationError: The key is too short, the tenant has no valid name, or a certificate file is absent.
         """
         self._topics = Topics(tenant)
-        self._key = None if key is None else check_key(key.get_secret_value())
+        self._key = None if key is None else key_of_tenant(check_key(key.get_secret_value()), tenant)
         self._issuer = issuer
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()

@@ -28,6 +28,14 @@ def check_key(key: str) -> str:
     return key
 
 
+def key_of_tenant(key: str, tenant: str | None) -> str:
+    """Return the key that commands of a tenant are signed with: a recording of one is worth nothing at another tenant.
+
+    The default tenant's is the shared key itself; each other's is the HMAC-SHA256 of its name with it, in hexadecimal.
+    """
+    return key if tenant is None else hmac.new(key.encode(), tenant.encode(), hashlib.sha256).hexdigest()
+
+
 def signed(command: Command, key: str) -> Command:
     """Return a command with its signature; it should have `command_id` and `issued_at`, which receivers ask for."""
     unsigned = command.model_copy(update={"signature": None})
