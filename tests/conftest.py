@@ -54,9 +54,16 @@ def _logging_as_before() -> Iterator[None]:
     """Undo what a command that ran in this process did to logging: later tests look at records, too."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    levels = {logger: logger.level for logger in _named_loggers()}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    for logger in _named_loggers():
+        logger.setLevel(levels.get(logger, logging.NOTSET))
+
+
+def _named_loggers() -> list[logging.Logger]:
+    return [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from nvr.app.ports import free_port
+from tests.processes import has_ended
 from tests.waiting import DEADLINE_S, wait_until
 
 pytestmark = pytest.mark.camera
@@ -59,7 +60,7 @@ def demo(*arguments: str) -> Iterator[RunningDemo]:
 
 
 def all_ended(family: list[psutil.Process]) -> bool:
-    return not any(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in family)
+    return all(has_ended(member) for member in family)
 
 
 def test_shows_boxes_on_a_page_and_ends_cleanly_with_ctrl_c() -> None:

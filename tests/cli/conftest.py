@@ -1,6 +1,5 @@
 """Runs commands in this process: a process of their own takes them a hundred times as long."""
 
-import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -25,16 +24,12 @@ Nvr = Callable[..., Ended]
 
 
 @pytest.fixture(autouse=True)
-def state_as_before() -> Iterator[None]:
-    """Log and handle signals after the test as before."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def signals_as_before() -> Iterator[None]:
+    """Handle signals after the test as before."""
     taken = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in taken.items():
         signal.signal(number, handler)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture

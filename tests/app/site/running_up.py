@@ -17,6 +17,7 @@ from nvr.bus.connection import MqttConnection
 from nvr.config.broker import BrokerConfig
 from nvr.demo.simulator import Simulator, SimulatorConfig
 from nvr.events.schema import DetectionEvent
+from tests.processes import has_ended
 from tests.waiting import DEADLINE_S, wait_until
 
 
@@ -143,7 +144,7 @@ class RunningUp:
 
 
 def all_ended(family: Sequence[psutil.Process]) -> bool:
-    return not any(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in family)
+    return all(has_ended(member) for member in family)
 
 
 @contextmanager

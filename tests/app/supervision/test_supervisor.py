@@ -15,6 +15,7 @@ import pytest
 from nvr.app.supervision.kept_child import ChildReport
 from nvr.app.supervision.supervised_child import ChildSpec
 from nvr.app.supervision.supervisor import Supervisor
+from tests.processes import has_ended
 from tests.waiting import DEADLINE_S, wait_until
 
 RUNS = "print('ready', flush=True); import time; time.sleep(600)"
@@ -45,7 +46,7 @@ class Running:
 
     def family(self) -> list[psutil.Process]:
         me = psutil.Process()
-        return [child for child in me.children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in me.children(recursive=True) if not has_ended(child)]
 
 
 @pytest.fixture
