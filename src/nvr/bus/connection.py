@@ -4,6 +4,7 @@ Wraps paho, which works in a thread of its own: publishing costs the caller no n
 to its users: bounded queues for every QoS, TCP_NODELAY, subscriptions that survive a reconnect, a bounded stop.
 """
 
+import contextlib
 import logging
 import socket
 import threading
@@ -174,7 +175,8 @@ class MqttConnection:
 
     def _end(self) -> None:
         client = self._client
-        client.loop_stop()
+        with contextlib.suppress(AttributeError):  # paho's thread may end by itself just before it is joined
+            client.loop_stop()
         # paho closes the pair of sockets that wakes its thread only when the client is destroyed, which a cycle of
         # references through these callbacks would leave to the garbage collector
         client._reset_sockets(sockpair_only=True)  # noqa: SLF001 - there is no public way

@@ -270,11 +270,12 @@ class HomeAssistantBridge:
         before, self._config = self._config, config
         self._switches.set_taken(_takes_switches(config))
         if config.enabled and before.enabled and config.discovery_prefix == before.discovery_prefix:
+            self._subscribe()  # before a switch is announced: it may be used at once
             self._publish_all(self._announcer.change(self._site()))
         else:
             self._publish_all(self._announcer.withdraw())
             self._announcer = Announcer(self._site(), config.discovery_prefix)
-        self._subscribe()
+            self._subscribe()
         self._states.clear()
         replaced, self._snapshots = self._snapshots, self._make_snapshots()
         if replaced is not None:
